@@ -1,0 +1,1 @@
+"""The application: settings, composition root, the cycle, the session loop, commands."""

@@ -1,0 +1,1 @@
+"""LangGraph machines: premarket, market analysis, trade validation, chat."""

@@ -1,0 +1,1 @@
+"""Deployment: Lambda handlers, templates, containers, dashboards."""

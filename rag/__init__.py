@@ -1,0 +1,1 @@
+"""Documents made from the ledger, their index, and retrieval as of a moment."""

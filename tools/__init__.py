@@ -1,0 +1,1 @@
+"""The hands: one adapter for each outside thing, behind the ports of tools.ports."""
