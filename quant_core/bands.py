@@ -5,6 +5,8 @@ history computed at once and one computed a minute at a time agree to the last b
 lets replay prepare a whole month while live adds one row a minute.
 """
 
+from typing import Any
+
 import numpy as np
 
 from quant_core.bars import BarSeries, Floats, Ints
@@ -73,7 +75,7 @@ def new_five_minute() -> np.ndarray:
 
 
 @compiled
-def _close_bucket(state: np.void, period: int) -> None:
+def _close_bucket(state: Any, period: int) -> None:
     """Fold the finished 5-minute bar into Wilder's ATR (R15)."""
     if not np.isnan(state.previous):
         true_range = max(

@@ -117,4 +117,5 @@ def new_york_days(minutes: NDArray[np.int64]) -> NDArray[np.int64]:
 
     stamps = pd.DatetimeIndex(minutes.astype("datetime64[m]").astype("datetime64[s]"), tz="UTC")
     local = stamps.tz_convert(NEW_YORK).tz_localize(None)
-    return local.to_numpy().astype("datetime64[D]").astype(np.int64)
+    days: NDArray[np.int64] = local.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return days

@@ -31,8 +31,8 @@ def _cache_directory() -> str:
     return str(folder)
 
 
-if not numba.config.CACHE_DIR:
-    numba.config.CACHE_DIR = _cache_directory()
+if not numba.config.CACHE_DIR:  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = _cache_directory()  # type: ignore[attr-defined]
 
 
 def compiled(function: _Function) -> _Function:
