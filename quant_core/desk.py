@@ -1,0 +1,117 @@
+"""The state of one lane: a record per symbol, and one for the account.
+
+This is everything the core must remember between two minutes, apart from the bars. Kernels change
+it in place; `dump` and `load` carry it through a restart exactly (floats round-trip), so a session
+that was interrupted goes on as if it never had been.
+"""
+
+import base64
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from quant_core.types import RiskState, State
+
+IDLE, MR_ARMED, TC_ARMED, TRIGGERED, IN_TRADE, COOLDOWN = range(len(State))
+ACTIVE, REDUCING, HALTED = range(len(RiskState))
+RISK_STATES = tuple(RiskState)
+
+# One symbol. `side` and `setup` are fixed at arming and stand until the symbol is idle again.
+# entry_*: an accepted entry waiting for the next open. quantity > 0: an open position, of which
+# `opened` shares were bought; exit_due != 0: a market exit is waiting, with that reason.
+SLOT = np.dtype(
+    [
+        ("state", np.int8),
+        ("setup", np.int8),
+        ("side", np.int8),
+        ("pulled_back", np.int8),
+        ("elapsed", np.int64),
+        ("extreme", np.float64),
+        ("previous", np.float64),
+        ("closed_minute", np.int64),
+        ("signal_minute", np.int64),
+        ("entry_quantity", np.int64),
+        ("reference", np.float64),
+        ("stop", np.float64),
+        ("target", np.float64),
+        ("quantity", np.int64),
+        ("opened", np.int64),
+        ("fill_price", np.float64),
+        ("fill_minute", np.int64),
+        ("best", np.float64),
+        ("exit_due", np.int8),
+        ("exit_reason", np.int8),
+        ("exit_value", np.float64),
+        ("fees", np.float64),
+        ("last_close", np.float64),
+        ("last_minute", np.int64),
+        ("htf_trend", np.int8),
+        ("armable", np.int8),
+        ("average_volume", np.float64),
+        ("trades_today", np.int64),
+    ]
+)
+
+# The account. `equity` is as of the last marks; the multipliers hold for bars that start before
+# `multipliers_until`, afterwards all are 1.
+ACCOUNT = np.dtype(
+    [
+        ("start_equity", np.float64),
+        ("realised", np.float64),
+        ("equity", np.float64),
+        ("peak", np.float64),
+        ("session_equity", np.float64),
+        ("risk_state", np.int8),
+        ("trades_today", np.int64),
+        ("order_minute", np.int64),
+        ("orders_in_minute", np.int64),
+        ("cvar_95", np.float64),
+        ("mr_arm", np.float64),
+        ("mr_trigger", np.float64),
+        ("tc_arm", np.float64),
+        ("tc_trigger", np.float64),
+        ("multipliers_until", np.int64),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One lane's state: `slots` of shape (symbols,) and dtype SLOT, `account` of shape (1,)."""
+
+    slots: np.ndarray
+    account: np.ndarray
+
+    @classmethod
+    def new(cls, symbols: int, equity: float) -> "Desk":
+        """A desk that has never traded."""
+        account = np.zeros(1, ACCOUNT)
+        for name in ("start_equity", "equity", "peak", "session_equity"):
+            account[name] = equity
+        account["cvar_95"] = np.nan
+        for name in ("mr_arm", "mr_trigger", "tc_arm", "tc_trigger"):
+            account[name] = 1.0
+        return cls(np.zeros(symbols, SLOT), account)
+
+    def dump(self) -> bytes:
+        """The whole state as JSON text."""
+        return json.dumps(
+            {
+                "version": 1,
+                "slots": base64.b64encode(self.slots.tobytes()).decode(),
+                "account": base64.b64encode(self.account.tobytes()).decode(),
+            }
+        ).encode()
+
+    @classmethod
+    def load(cls, text: bytes) -> "Desk":
+        """The state a `dump` described."""
+        parts = json.loads(text)
+        slots = np.frombuffer(base64.b64decode(parts["slots"]), SLOT).copy()
+        account = np.frombuffer(base64.b64decode(parts["account"]), ACCOUNT).copy()
+        return cls(slots, account)
+
+    def copy(self) -> "Desk":
+        """An independent copy."""
+        return Desk(self.slots.copy(), self.account.copy())

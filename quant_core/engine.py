@@ -1,0 +1,375 @@
+"""The loop over minutes: the one step that replay, paper, live, backtests and sweeps run.
+
+`advance` takes a desk through a block of minutes. Live passes one minute, replay everything up to
+the next moment at which something outside must be asked; the result does not depend on how the
+minutes are cut into blocks. It returns early in two cases: a signal waits for a verdict, or the
+event log is full.
+
+One minute, in the order of R34: waiting entries fill at the open; exits; marks at the close and
+the account's test; then, symbol by symbol in watchlist order, the playbook's step, and risk on
+what triggered.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quant_core.bars import Floats
+from quant_core.calendar import Session
+from quant_core.compiled import compiled
+from quant_core.desk import Desk
+from quant_core.events import (
+    ARMED,
+    EXPIRED,
+    MOST_PER_SYMBOL_MINUTE,
+    SIGNAL,
+    TRANSITION,
+    WINDOW_END,
+    EventLog,
+    write,
+)
+from quant_core.exchange import close_session, fill_entry, judge_account, mark, process_exits
+from quant_core.parameters import StdevParameters
+from quant_core.playbooks.stdev import ARMS, EXPIRES, LEAVES_WINDOW, TRIGGERS, step
+from quant_core.risk.plan import plan_entry
+
+DONE, AWAITS_VERDICT, LOG_FULL = range(3)
+
+
+class Grid(NamedTuple):
+    """One session's bars and bands: arrays of shape (minutes, symbols), row 0 is the open.
+
+    `present` says where a symbol has an accepted bar; elsewhere the numbers mean nothing. `mean`,
+    `deviation`, `z` are the band at that close (z is NaN when not ready), `atr_5m` the 5-minute
+    ATR known by then. Lanes share a grid: nothing here depends on a decision.
+    """
+
+    present: NDArray[np.bool_]
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    mean: Floats
+    deviation: Floats
+    z: Floats
+    atr_5m: Floats
+
+
+CLOCK = np.dtype(
+    [
+        ("open", np.int64),
+        ("minutes", np.int64),
+        ("entry_from", np.int64),
+        ("entry_until", np.int64),
+        ("flat_from", np.int64),
+    ]
+)
+
+
+def session_clock(session: Session, playbook: StdevParameters) -> np.ndarray:
+    """The session's landmarks as minutes after the open, shape (1,) and dtype CLOCK (R20, R41)."""
+    clock = np.zeros(1, CLOCK)
+    clock["open"] = session.open
+    clock["minutes"] = session.minutes
+    opening = 9 * 60 + 30
+    clock["entry_from"] = playbook.entry_from - opening
+    clock["entry_until"] = playbook.entry_until - opening
+    flat = playbook.flat_from - opening
+    if session.minutes < 390:
+        flat = min(flat, session.minutes - playbook.flat_before_early_close)
+    clock["flat_from"] = flat
+    return clock
+
+
+@compiled
+def _thresholds(account: Any, rules: Any, minute: int) -> tuple[float, float, float, float]:
+    """The z thresholds in force: multipliers until they expire, tighten-only in drawdown."""
+    if minute >= account.multipliers_until:
+        return rules.mr_arm_z, rules.mr_trigger_z, rules.tc_arm_z, rules.tc_trigger_z
+    mr_arm, tc_arm = account.mr_arm, account.tc_arm
+    loss = account.session_equity - account.equity
+    limit = min(rules.max_daily_loss, rules.max_daily_loss_percent / 100.0 * account.session_equity)
+    if loss > limit / 2.0:
+        mr_arm, tc_arm = max(mr_arm, 1.0), max(tc_arm, 1.0)
+    return (
+        rules.mr_arm_z * mr_arm,
+        rules.mr_trigger_z * account.mr_trigger,
+        rules.tc_arm_z * tc_arm,
+        rules.tc_trigger_z * account.tc_trigger,
+    )
+
+
+@compiled
+def _settle(
+    row: int,
+    minute: int,
+    clock: Any,
+    grid: Grid,
+    slots: Any,
+    account: Any,
+    rules: Any,
+    log: EventLog,
+) -> None:
+    """Fills, exits, marks and the account's test for one minute."""
+    flat = row >= clock.flat_from
+    for s in range(len(slots)):
+        if grid.present[row, s] and slots[s].entry_quantity > 0:
+            fill_entry(
+                log,
+                slots[s],
+                account,
+                rules,
+                s,
+                minute,
+                grid.open[row, s],
+                grid.volume[row, s],
+                flat,
+            )
+    for s in range(len(slots)):
+        if not grid.present[row, s]:
+            continue
+        if slots[s].quantity > 0:
+            process_exits(
+                log,
+                slots[s],
+                account,
+                rules,
+                s,
+                minute,
+                grid.open[row, s],
+                grid.high[row, s],
+                grid.low[row, s],
+                grid.volume[row, s],
+                flat,
+            )
+        slots[s].last_close = grid.close[row, s]
+        slots[s].last_minute = minute
+    mark(slots, account)
+    judge_account(log, slots, account, rules, minute)
+
+
+@compiled
+def _decide(
+    z: float,
+    price: float,
+    atr: float,
+    slots: Any,
+    s: int,
+    account: Any,
+    rules: Any,
+    minute: int,
+    in_window: bool,
+    log: EventLog,
+) -> bool:
+    """Run the playbook's step for one ready bar; True when it triggered (its event is written)."""
+    slot = slots[s]
+    mr_arm, mr_trigger, tc_arm, tc_trigger = _thresholds(account, rules, minute)
+    side, setup = slot.side, slot.setup
+    outcome = step(slot, z, minute, in_window, rules, mr_arm, mr_trigger, tc_arm, tc_trigger)
+    if outcome == ARMS:
+        write(log, TRANSITION, ARMED, minute, s, slot).z = z
+    elif outcome in (EXPIRES, LEAVES_WINDOW):
+        reason = EXPIRED if outcome == EXPIRES else WINDOW_END
+        event = write(log, TRANSITION, reason, minute, s, slot)
+        event.z, event.side, event.setup = z, side, setup
+    elif outcome == TRIGGERS:
+        distance = rules.atr_multiplier_sl * atr
+        slot.reference = price
+        slot.stop = price - slot.side * distance
+        slot.target = price + slot.side * rules.min_rr_ratio * distance
+        slot.signal_minute = minute
+        event = write(log, SIGNAL, 0, minute, s, slot)
+        event.z, event.price = z, price
+        return True
+    return False
+
+
+@compiled
+def _plan(
+    log: EventLog,
+    slots: Any,
+    account: Any,
+    rules: Any,
+    s: int,
+    minute: int,
+    in_window: bool,
+    age: float,
+    size_factor: float,
+    commit: bool,
+) -> int:
+    """Let risk decide on the log's last event, a signal; `commit` queues the entry."""
+    signal, table = log.events[log.used[0] - 1], log.checks[log.used[0] - 1]
+    table[:] = 0.0
+    quantity = plan_entry(
+        table,
+        slots,
+        account,
+        rules,
+        s,
+        minute,
+        in_window,
+        age,
+        signal.price,
+        signal.stop,
+        signal.target,
+        size_factor,
+    )
+    signal.quantity = quantity
+    if quantity > 0 and commit:
+        slots[s].entry_quantity = quantity
+        slots[s].trades_today += 1
+        account.trades_today += 1
+        if account.order_minute != minute:
+            account.order_minute, account.orders_in_minute = minute, 0
+        account.orders_in_minute += 1
+    return quantity
+
+
+@compiled
+def _run(
+    clock: Any,
+    grid: Grid,
+    slots: Any,
+    account: Any,
+    rules: Any,
+    log: EventLog,
+    states: Any,
+    sides: Any,
+    first: int,
+    last: int,
+    resume: int,
+    size_factor: float,
+    age: float,
+    validate: bool,
+) -> tuple[int, int, int]:
+    symbols = len(slots)
+    for row in range(first, last):
+        minute = clock.open + row
+        in_window = clock.entry_from <= row < clock.entry_until
+        begin = 0
+        if row == first and resume >= 0:
+            _plan(log, slots, account, rules, resume, minute, in_window, age, size_factor, True)
+            begin = resume + 1
+        else:
+            if log.used[0] + MOST_PER_SYMBOL_MINUTE * symbols > len(log.events):
+                return LOG_FULL, row, -1
+            _settle(row, minute, clock, grid, slots, account, rules, log)
+        for s in range(begin, symbols):
+            z = grid.z[row, s]
+            if not grid.present[row, s] or np.isnan(z):
+                continue
+            price, atr = grid.close[row, s], grid.atr_5m[row, s]
+            if not _decide(z, price, atr, slots, s, account, rules, minute, in_window, log):
+                continue
+            passes = _plan(
+                log, slots, account, rules, s, minute, in_window, age, -1.0, not validate
+            )
+            if validate and passes > 0:
+                return AWAITS_VERDICT, row, s
+        if row == clock.minutes - 1:
+            close_session(log, slots, account, rules)
+        for s in range(symbols):
+            states[row, s] = slots[s].state
+            sides[row, s] = slots[s].side
+    return DONE, last, -1
+
+
+@compiled
+def _advance(
+    clock: Any,
+    grid: Grid,
+    slots: Any,
+    account: Any,
+    rules: Any,
+    log: EventLog,
+    states: Any,
+    sides: Any,
+    first: int,
+    last: int,
+    resume: int,
+    size_factor: float,
+    age: float,
+    validate: bool,
+) -> tuple[int, int, int]:
+    return _run(
+        clock[0],
+        grid,
+        slots,
+        account[0],
+        rules[0],
+        log,
+        states,
+        sides,
+        first,
+        last,
+        resume,
+        size_factor,
+        age,
+        validate,
+    )
+
+
+def advance(
+    desk: Desk,
+    grid: Grid,
+    clock: np.ndarray,
+    rules: np.ndarray,
+    log: EventLog,
+    states: np.ndarray,
+    sides: np.ndarray,
+    first: int,
+    last: int,
+    *,
+    resume: int = -1,
+    size_factor: float = -1.0,
+    age: float = 0.0,
+    validate: bool = False,
+) -> tuple[int, int, int]:
+    """Take a desk through rows [first, last) of a session; returns (outcome, row, symbol).
+
+    DONE: every row was processed. LOG_FULL: rows before `row` were; empty the log and go on from
+    it. AWAITS_VERDICT: the last event of the log is a signal of `symbol` in `row` that risk would
+    let pass; call again with `first=row, resume=symbol, size_factor=…` (0 for a veto) and the
+    minute goes on where it stopped. `states` and `sides` (minutes, symbols) receive what the cycle
+    rows show after each bar. `age` is the seconds since the bars became known (0 in replay).
+    """
+    return _advance(
+        clock,
+        grid,
+        desk.slots,
+        desk.account,
+        rules,
+        log,
+        states,
+        sides,
+        first,
+        last,
+        resume,
+        size_factor,
+        age,
+        validate,
+    )
+
+
+def open_session(
+    desk: Desk,
+    htf_trend: np.ndarray,
+    armable: np.ndarray,
+    average_volume: np.ndarray,
+    cvar_95: float,
+) -> None:
+    """Begin a session: every symbol idle (R33), counts at zero, the day's constants in place."""
+    slots, account = desk.slots, desk.account
+    for name in ("state", "side", "elapsed", "trades_today", "exit_due", "pulled_back"):
+        slots[name] = 0
+    slots["htf_trend"] = htf_trend
+    slots["armable"] = armable
+    slots["average_volume"] = average_volume
+    slots["closed_minute"] = -1
+    account["trades_today"] = 0
+    account["orders_in_minute"] = 0
+    account["session_equity"] = account["equity"]
+    account["cvar_95"] = cvar_95
+    account["multipliers_until"] = 0

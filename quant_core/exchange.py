@@ -1,0 +1,252 @@
+"""The simulated exchange and the marks: what a minute's bars do to waiting orders and positions.
+
+Order within a minute (R34): entries fill at the open, then exits, then every position is marked at
+the close and the account is tested. A bracket lives from its entry bar on; inside a bar a waiting
+market exit or the end of day comes first, then the stop, then the target, so a bar that touches
+both fills the stop (R40). Live trading replaces the fills by the broker's; the marks and the
+account test are the same.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from quant_core.compiled import compiled
+from quant_core.desk import COOLDOWN, HALTED, IDLE, IN_TRADE
+from quant_core.events import (
+    AT_FLAT_TIME,
+    ENTRY,
+    EXIT,
+    EXIT_VOLUME_CAP,
+    NO_BAR,
+    NO_VOLUME,
+    REJECTION,
+    RISK,
+    RISK_STOPPED,
+    TRADE,
+    VOLUME_CAP,
+    write,
+)
+
+STOP, TRAILING_STOP, TARGET, END_OF_DAY, MAX_HOLD, KILL, DRAWDOWN = range(1, 8)
+
+
+@compiled
+def _shares(volume: float, rules: Any) -> int:
+    """The most shares one fill may take of a bar (R44)."""
+    return int(np.floor(rules.max_participation / 100.0 * volume))
+
+
+@compiled
+def cancel_entry(log: Any, slot: Any, symbol: int, minute: int, reason: int) -> None:
+    """A waiting entry will not fill: log it, give its slot and its day's count back."""
+    event = write(log, REJECTION, reason, minute, symbol, slot)
+    event.quantity = slot.entry_quantity
+    slot.entry_quantity = 0
+    slot.trades_today -= 1
+    slot.state, slot.side = IDLE, 0
+
+
+@compiled
+def fill_entry(
+    log: Any,
+    slot: Any,
+    account: Any,
+    rules: Any,
+    symbol: int,
+    minute: int,
+    open: float,
+    volume: float,
+    flat: bool,
+) -> None:
+    """Fill a waiting entry at the open, adverse slippage, within the volume cap (R39, R44)."""
+    shares = min(slot.entry_quantity, _shares(volume, rules))
+    if flat or shares < 1:
+        cancel_entry(log, slot, symbol, minute, AT_FLAT_TIME if flat else NO_VOLUME)
+        account.trades_today -= 1
+        return
+    price = open * (1.0 + slot.side * rules.slippage_bps / 10_000.0)
+    if shares < slot.entry_quantity:
+        rest = write(log, REJECTION, VOLUME_CAP, minute, symbol, slot)
+        rest.quantity = slot.entry_quantity - shares
+    slot.entry_quantity = 0
+    slot.quantity = shares
+    slot.opened = shares
+    slot.fill_price = price
+    slot.fill_minute = minute
+    slot.best = price
+    slot.last_close = open
+    slot.exit_due = 0
+    slot.exit_reason = 0
+    slot.exit_value = 0.0
+    slot.fees = rules.fee_per_share * shares
+    slot.state = IN_TRADE
+    event = write(log, ENTRY, 0, minute, symbol, slot)
+    event.quantity = shares
+    event.price = price
+    event.fees = slot.fees
+
+
+@compiled
+def sell_or_cover(
+    log: Any,
+    slot: Any,
+    account: Any,
+    rules: Any,
+    symbol: int,
+    minute: int,
+    price: float,
+    shares: int,
+    reason: int,
+) -> None:
+    """Book an exit fill; the last one closes the trade and starts the cooldown."""
+    fees = rules.fee_per_share * shares
+    slot.quantity -= shares
+    slot.exit_value += shares * price
+    slot.fees += fees
+    if slot.exit_reason == 0:
+        slot.exit_reason = reason
+    event = write(log, EXIT, reason, minute, symbol, slot)
+    event.quantity = shares
+    event.price = price
+    event.fees = fees
+    if slot.quantity > 0:
+        return
+    pnl = slot.side * (slot.exit_value - slot.opened * slot.fill_price) - slot.fees
+    account.realised += pnl
+    trade = write(log, TRADE, slot.exit_reason, minute, symbol, slot)
+    trade.quantity = slot.opened
+    trade.price = slot.exit_value / slot.opened
+    trade.entry_price = slot.fill_price
+    trade.entry_minute = slot.fill_minute
+    trade.pnl = pnl
+    trade.fees = slot.fees
+    slot.state = COOLDOWN
+    slot.side = 0
+    slot.elapsed = 0
+    slot.exit_due = 0
+    slot.closed_minute = minute
+
+
+@compiled
+def _touched(slot: Any, rules: Any, open: float, high: float, low: float) -> tuple[int, float]:
+    """Reason and price of the bracket exit this bar makes, (0, 0.0) for none (R40, R42, R43)."""
+    side = slot.side
+    trail = slot.best * (1.0 - side * rules.trailing_stop / 100.0)
+    trailing = side * (trail - slot.stop) > 0.0
+    stop = trail if trailing else slot.stop
+    worst = low if side > 0 else high
+    best = high if side > 0 else low
+    if side * (worst - stop) <= 0.0:
+        base = open if side * (open - stop) < 0.0 else stop
+        slipped = base * (1.0 - side * rules.slippage_bps / 10_000.0)
+        return (TRAILING_STOP if trailing else STOP), slipped
+    if side * (best - slot.target) >= 0.0:
+        return TARGET, (open if side * (open - slot.target) > 0.0 else slot.target)
+    return 0, 0.0
+
+
+@compiled
+def process_exits(
+    log: Any,
+    slot: Any,
+    account: Any,
+    rules: Any,
+    symbol: int,
+    minute: int,
+    open: float,
+    high: float,
+    low: float,
+    volume: float,
+    flat: bool,
+) -> None:
+    """Let one bar act on an open position; what the volume cap leaves goes at the next open."""
+    reason = int(slot.exit_due)
+    if reason == 0 and flat:
+        reason = END_OF_DAY
+    if reason == 0 and minute - slot.fill_minute >= rules.max_hold:
+        reason = MAX_HOLD
+    if reason != 0:
+        price = open * (1.0 - slot.side * rules.slippage_bps / 10_000.0)
+    else:
+        reason, price = _touched(slot, rules, open, high, low)
+    if reason != 0:
+        shares = min(slot.quantity, _shares(volume, rules))
+        rest = slot.quantity - shares
+        if rest > 0:
+            slot.exit_due = reason
+            delayed = write(log, REJECTION, EXIT_VOLUME_CAP, minute, symbol, slot)
+            delayed.quantity = rest
+        if shares > 0:
+            sell_or_cover(log, slot, account, rules, symbol, minute, price, shares, reason)
+    if slot.quantity > 0:
+        slot.best = max(slot.best, high) if slot.side > 0 else min(slot.best, low)
+
+
+@compiled
+def mark(slots: np.ndarray, account: Any) -> None:
+    """Equity = start + realised + unrealised at last closes, fees included (R36)."""
+    unrealised = 0.0
+    for slot in slots:
+        if slot.quantity > 0:
+            sold = slot.exit_value + slot.quantity * slot.last_close
+            unrealised += slot.side * (sold - slot.opened * slot.fill_price) - slot.fees
+    account.equity = account.start_equity + account.realised + unrealised
+    account.peak = max(account.peak, account.equity)
+
+
+@compiled
+def judge_account(log: Any, slots: np.ndarray, account: Any, rules: Any, minute: int) -> None:
+    """Kill switch and drawdown, once a minute after the marks; exits go at the next open (R48).
+
+    Either one halts the account: every position is closed and only a person starts it again.
+    """
+    loss = account.session_equity - account.equity
+    fall = account.peak - account.equity
+    reason = 0
+    if loss > rules.kill_loss_percent / 100.0 * account.session_equity:
+        reason = KILL
+    elif fall > rules.max_drawdown_percent / 100.0 * account.peak:
+        reason = DRAWDOWN
+    if reason == 0:
+        return
+    if account.risk_state != HALTED:
+        account.risk_state = HALTED
+        change = write(log, RISK, reason - KILL, minute, 0, slots[0])
+        change.state = HALTED
+        change.price = account.equity
+    for symbol in range(len(slots)):
+        slot = slots[symbol]
+        if slot.entry_quantity > 0:
+            cancel_entry(log, slot, symbol, minute, RISK_STOPPED)
+            account.trades_today -= 1
+        if slot.quantity > 0 and slot.exit_due == 0:
+            slot.exit_due = reason
+
+
+@compiled
+def close_session(log: Any, slots: np.ndarray, account: Any, rules: Any) -> None:
+    """No bar is left: entries are cancelled and positions go at the symbol's last close (R41).
+
+    This also takes the rest that a volume cap left in the session's last bar, whole: a position
+    is never carried overnight.
+    """
+    for symbol in range(len(slots)):
+        slot = slots[symbol]
+        if slot.entry_quantity > 0:
+            cancel_entry(log, slot, symbol, slot.last_minute, NO_BAR)
+            account.trades_today -= 1
+        if slot.quantity > 0:
+            price = slot.last_close * (1.0 - slot.side * rules.slippage_bps / 10_000.0)
+            reason = int(slot.exit_due) if slot.exit_due != 0 else END_OF_DAY
+            sell_or_cover(
+                log,
+                slot,
+                account,
+                rules,
+                symbol,
+                slot.last_minute,
+                price,
+                slot.quantity,
+                reason,
+            )

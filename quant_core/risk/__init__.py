@@ -1,0 +1,1 @@
+"""Risk: deterministic limits, sizing and exits. It runs last, and nothing overrules it."""
