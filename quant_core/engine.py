@@ -270,6 +270,7 @@ def _run(
                 return AWAITS_VERDICT, row, s
         if row == clock.minutes - 1:
             close_session(log, slots, account, rules)
+            mark(slots, account)
         for s in range(symbols):
             states[row, s] = slots[s].state
             sides[row, s] = slots[s].side

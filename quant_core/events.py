@@ -155,6 +155,12 @@ def signal_of(record: dict[str, Any], symbol: str) -> Signal:
     )
 
 
+def signal_of_last(log: EventLog, symbols: tuple[str, ...]) -> Signal:
+    """The signal that the log ends with, for the validator."""
+    record = dict(zip(EVENT.names or (), log.events[log.used[0] - 1].tolist(), strict=True))
+    return signal_of(record, symbols[record["symbol"]])
+
+
 @lru_cache(maxsize=4096)
 def _check(index: int, before: float, after: float, outcome: int) -> Check:
     return Check(name=CHECKS[index], before=before, after=after, outcome=OUTCOMES[outcome])

@@ -1,0 +1,47 @@
+# Two commands matter: `make demo` and `make test`. Each sets up what it needs.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: setup setup-dev demo test lint bench help
+
+help:
+	@echo "make demo   one synthetic session through the whole advisor, offline (about a minute)"
+	@echo "make test   lint, types, import contracts and the whole test suite"
+	@echo "make bench  the speed and memory table of the README (benchmarks/results.json)"
+	@echo "make lint   ruff, mypy and the import contracts alone"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	# The CPU build of torch first; where that index is out of reach, the default one.
+	$(PIP) install --no-deps --retries 0 --timeout 10 \
+	    --index-url https://download.pytorch.org/whl/cpu torch==2.13.0 2>/dev/null \
+	    || $(PIP) install torch==2.13.0 -c constraints.txt
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.base
+
+setup: $(VENV)/.base
+
+setup-dev: $(VENV)/.dev
+
+demo: setup
+	$(BIN)/advisor demo --out out/demo --fresh
+
+lint: setup-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: setup-dev
+	$(BIN)/python -m benchmarks.run

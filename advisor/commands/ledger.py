@@ -1,0 +1,46 @@
+"""`advisor ledger`: look at a ledger, and prove that its history was not changed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advisor.commands.output import console, print_json
+
+app = typer.Typer(help="The ledger: what it holds, and whether its history is intact.")
+
+
+@app.callback()
+def _ledger() -> None:
+    """Keep `verify` a subcommand."""
+
+
+@app.command()
+def verify(
+    ledger: Annotated[Path, typer.Argument(help="A ledger file, or a folder that holds one.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+) -> None:
+    """Check the hash chain of every run: each decision, and each session's cycle rows."""
+    from contextlib import closing
+
+    from advisor.replay import LEDGER
+    from tools.errors import NoData
+    from tools.store.store import Store
+
+    path = ledger / LEDGER if ledger.is_dir() else ledger
+    if not path.is_file():
+        raise NoData(f"there is no ledger at {path}; name a ledger file or an output folder")
+    with closing(Store.open(path)) as store:
+        reports = {run.run_id: store.verify_chain(run.run_id) for run in store.runs()}
+    if json:
+        print_json(
+            {
+                run: {"intact": report.ok, "records": report.checked, "problem": report.problem}
+                for run, report in reports.items()
+            }
+        )
+    for run, report in reports.items():
+        words = "intact" if report.ok else f"BROKEN: {report.problem}"
+        console().print(f"run {run}: {report.checked} records, {words}")
+    if not all(report.ok for report in reports.values()):
+        raise typer.Exit(5)

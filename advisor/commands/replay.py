@@ -1,0 +1,188 @@
+"""`advisor replay` and `advisor demo`: sessions through the whole advisor, then files and a report."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from advisor.commands.output import console, print_json
+
+if TYPE_CHECKING:
+    from advisor.market import Market, MarketRequest
+    from advisor.replay import ReplayOptions
+    from advisor.settings import Settings
+
+
+class AnalystChoice(StrEnum):
+    """Who analyses the market every 15 minutes."""
+
+    NONE = "none"
+    RULES = "rules"
+
+
+class ValidationChoice(StrEnum):
+    """Who rules on triggered signals."""
+
+    OFF = "off"
+    RULES = "rules"
+
+
+_Bars = Annotated[
+    list[Path],
+    typer.Option("--bars", help="Folder (or file) of 1-minute bars; repeat for more history."),
+]
+_Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+_Out = Annotated[Path, typer.Option(help="Folder for exports, report and ledger.")]
+_Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
+_Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
+_Fresh = Annotated[bool, typer.Option(help="Discard an earlier run in --out and start clean.")]
+
+
+def replay(
+    bars: _Bars,
+    first: Annotated[_Day, typer.Option("--from", help="First date that is traded.")],
+    last: Annotated[_Day, typer.Option("--to", help="Last date that is traded.")],
+    out: _Out,
+    daily: Annotated[
+        Path | None, typer.Option(help="Folder of daily bars; without it no symbol arms.")
+    ] = None,
+    symbols: Annotated[
+        str | None, typer.Option(help="Comma-separated watchlist; default from the settings.")
+    ] = None,
+    analyst: Annotated[AnalystChoice, typer.Option()] = AnalystChoice.RULES,
+    validation: Annotated[ValidationChoice, typer.Option()] = ValidationChoice.OFF,
+    resume: Annotated[bool, typer.Option(help="Go on with an interrupted run in --out.")] = False,
+    fresh: _Fresh = False,
+    config: _Config = None,
+    json: _Json = False,
+) -> None:
+    """Replay recorded sessions minute by minute, exactly as live trading would go."""
+    from advisor.market import MarketRequest, prepare_market
+    from advisor.settings import load_settings
+
+    settings = load_settings(config)
+    request = MarketRequest(
+        bars=tuple(bars), daily=daily, first=first.date(), last=last.date(),
+        symbols=_watchlist(symbols, settings),
+    )
+    options = _options(analyst, validation, resume, fresh)
+    _prepare_folder(out, options)
+    with console().status("Reading bars …"):
+        market = prepare_market(request, settings)
+    _run(request, options, settings, market, out, json)
+
+
+def demo(
+    out: _Out = Path("out/demo"), fresh: _Fresh = False, config: _Config = None, json: _Json = False
+) -> None:
+    """Replay one synthetic session of SPY, QQQ, IWM, NVDA and TSLA; needs no data and no key."""
+    from advisor.demo import demo_market, demo_request
+    from advisor.settings import load_settings
+
+    settings = load_settings(config)
+    options = _options(AnalystChoice.RULES, ValidationChoice.RULES, resume=False, fresh=fresh)
+    _prepare_folder(out, options)
+    with console().status("Making a synthetic market …"):
+        request = demo_request()
+        market = demo_market(request, settings)
+    _run(request, options, settings, market, out, json)
+    if not json:
+        console().print(
+            f"\nNext: open [bold]{out / 'report.html'}[/bold] in a browser (it works offline), or\n"
+            f"  advisor ledger verify {out}\n"
+            "  advisor replay --bars DIR --daily DIR --from DATE --to DATE --out out/mine"
+            "   (your own bars)\n"
+            "  advisor settings   (every number, and where to change it)"
+        )
+
+
+def _watchlist(symbols: str | None, settings: "Settings") -> tuple[str, ...]:
+    from tools.errors import BadInput
+
+    named = symbols.split(",") if symbols is not None else settings.watchlist
+    chosen = tuple(symbol.strip().upper() for symbol in named if symbol.strip())
+    if not chosen:
+        raise BadInput(f"--symbols is {symbols!r}; name at least one symbol, such as SPY,QQQ")
+    repeated = {symbol for symbol in chosen if chosen.count(symbol) > 1}
+    if repeated:
+        raise BadInput(f"--symbols names {', '.join(sorted(repeated))} twice; name each once")
+    return chosen
+
+
+def _options(
+    analyst: AnalystChoice, validation: ValidationChoice, resume: bool, fresh: bool
+) -> "ReplayOptions":
+    from advisor.replay import ReplayOptions
+    from tools.errors import BadInput
+
+    if resume and fresh:
+        raise BadInput("--resume and --fresh contradict each other; give one of them")
+    return ReplayOptions(
+        analyst=analyst.value, validation=validation.value, resume=resume, fresh=fresh
+    )
+
+
+def _prepare_folder(out: Path, options: "ReplayOptions") -> None:
+    """Refuse a folder that cannot be used before minutes are spent on reading bars."""
+    from advisor.replay import prepare_folder
+
+    prepare_folder(out, options)
+
+
+def _run(
+    request: "MarketRequest",
+    options: "ReplayOptions",
+    settings: "Settings",
+    market: "Market",
+    out: Path,
+    json: bool,
+) -> None:
+    """Replay under a progress bar, write the files, and show what came out."""
+    from advisor.exports import write_exports
+    from advisor.report import terminal_summary, write_report
+    from advisor.replay import replay as run_replay
+    from advisor.summary import summarise
+
+    with _progress_bar() as progress:
+        task = progress.add_task("Replaying", total=None)
+
+        def show(done: int, total: int, text: str) -> None:
+            progress.update(task, completed=done, total=total, description=text)
+
+        result = run_replay(request, options, settings, market, out, show)
+    summary = summarise(result, settings)
+    write_exports(result, summary, out)
+    write_report(result, summary, out / "report.html")
+    if json:
+        print_json(summary)
+    else:
+        console().print(terminal_summary(result, summary))
+        console().print(f"Files are in {out}; the report is {out / 'report.html'}")
+
+
+def _progress_bar() -> Any:
+    """A bar with an ETA on a terminal; silent when stderr is a file."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    screen = console()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("minutes"),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=screen,
+        disable=not screen.is_terminal,
+        transient=True,
+    )

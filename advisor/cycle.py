@@ -1,0 +1,229 @@
+"""One cycle: from the advice that is due to the committed record. The same in every mode.
+
+A cycle takes one lane from where it stands to the next moment at which something outside the core
+must be asked: one minute when live, in replay everything up to the next analysis. All it saw and
+did becomes one transaction, with the lane's state beside it, so a process that dies between two
+cycles loses nothing and one that dies inside a cycle has done nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from advisor.execution import order_for
+from advisor.lanes import Lane, TradingDay
+from advisor.settings import Settings
+from quant_core.calendar import to_datetime
+from quant_core.cycles import CycleRows
+from quant_core.desk import RISK_STATES
+from quant_core.engine import AWAITS_VERDICT, advance
+from quant_core.events import read, signal_of_last
+from quant_core.market_view import view_market
+from quant_core.parameters import pack
+from quant_core.types import (
+    Analysis,
+    Decision,
+    LaneDay,
+    Multipliers,
+    Signal,
+    Status,
+    Verdict,
+)
+from tools.ports import Ledger, LedgerRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleDependencies:
+    """What a cycle needs besides the lane and the day. `ledger` None keeps nothing on disk."""
+
+    run_id: str
+    settings: Settings
+    rules: np.ndarray
+    ledger: Ledger | None
+
+
+def dependencies(run_id: str, settings: Settings, ledger: Ledger | None) -> CycleDependencies:
+    """The dependencies of every cycle of a run."""
+    rules = pack(settings.stdev, settings.risk, settings.fills)
+    return CycleDependencies(run_id=run_id, settings=settings, rules=rules, ledger=ledger)
+
+
+def run_cycle(lane: Lane, day: TradingDay, until: int, deps: CycleDependencies) -> None:
+    """Take a lane from its row to the next due analysis, `until` at the latest; then commit."""
+    first = lane.row
+    records: list[LedgerRecord] = []
+    if analysis := _analyse(lane, day, deps.settings):
+        records.append(analysis)
+    _apply_pending(lane, day)
+    last = _next_stop(lane, day, until, deps.settings)
+    states = np.zeros(day.grid.present.shape, np.int8)
+    sides = np.zeros_like(states)
+    records += _step(lane, day, deps, states, sides, first, last)
+    lane.row = last
+    if last == day.session.minutes:
+        records.append(_close_day(lane, day, records))
+    cycles = _cycle_rows(day, states, sides, first, last)
+    if deps.ledger is not None:
+        deps.ledger.commit_cycle(deps.run_id, lane.name, cycles, records, lane.checkpoint())
+    lane.cycles.append(cycles)
+    lane.records += records
+
+
+def _analyse(lane: Lane, day: TradingDay, settings: Settings) -> Analysis | None:
+    """Ask the analyst if an analysis is due now, and queue what it answers."""
+    rules = settings.analysis
+    if lane.analyst is None or lane.row % rules.interval_minutes != 0:
+        return None
+    view = view_market(day.grid, day.session, day.snapshots, lane.desk, lane.row)
+    try:
+        analysis = lane.analyst(view)
+    except Exception as error:
+        analysis = Analysis(
+            as_of=view.as_of,
+            analyst="none",
+            multipliers=Multipliers(),
+            confidence=0.0,
+            assessment="",
+            opportunities=(),
+            reasoning="",
+            evidence=(),
+            status=Status.DEGRADED,
+            degraded_reason=f"{type(error).__name__}: {error}",
+        )
+    until = day.session.open + lane.row + rules.expiry_intervals * rules.interval_minutes
+    lane.pending.append((lane.row + rules.latency_bars - 1, until, analysis.multipliers))
+    return analysis
+
+
+def _apply_pending(lane: Lane, day: TradingDay) -> None:
+    """Put the advice that applies by now in force."""
+    while lane.pending and lane.pending[0][0] <= lane.row:
+        _, until, multipliers = lane.pending.pop(0)
+        account = lane.desk.account
+        for name in ("mr_arm", "mr_trigger", "tc_arm", "tc_trigger"):
+            account[name] = getattr(multipliers, name)
+        account["multipliers_until"] = until
+
+
+def _next_stop(lane: Lane, day: TradingDay, until: int, settings: Settings) -> int:
+    """The row before which nothing outside the core has to be asked."""
+    stops = [until, day.session.minutes]
+    if lane.analyst is not None:
+        interval = settings.analysis.interval_minutes
+        stops.append((lane.row // interval + 1) * interval)
+    stops += [row for row, _, _ in lane.pending]
+    return min(stops)
+
+
+def _step(
+    lane: Lane,
+    day: TradingDay,
+    deps: CycleDependencies,
+    states: np.ndarray,
+    sides: np.ndarray,
+    first: int,
+    last: int,
+) -> list[LedgerRecord]:
+    """Run the engine over rows [first, last), asking for verdicts on the way."""
+    records: list[LedgerRecord] = []
+    symbols = tuple(snapshot.symbol for snapshot in day.snapshots)
+    verdicts: dict[tuple[str, int], Verdict] = {}
+    row, resume, size_factor = first, -1, -1.0
+    while row < last:
+        outcome, row, resume = advance(
+            lane.desk,
+            day.grid,
+            day.clock,
+            deps.rules,
+            lane.log,
+            states,
+            sides,
+            row,
+            last,
+            resume=resume,
+            size_factor=size_factor,
+            validate=lane.validator is not None,
+        )
+        if outcome == AWAITS_VERDICT:
+            signal = signal_of_last(lane.log, symbols)
+            verdict = _validate(lane, day, signal, row)
+            verdicts[signal.symbol, day.session.open + row] = verdict
+            size_factor = _size_factor(verdict, deps.settings)
+            continue
+        resume = -1
+        for event in read(lane.log, symbols, verdicts):
+            records.append(event)
+            if isinstance(event, Decision) and (order := order_for(event, lane.name)):
+                records.append(order)
+        lane.log.used[0] = 0
+    return records
+
+
+def _validate(lane: Lane, day: TradingDay, signal: Signal, row: int) -> Verdict:
+    """The validator's verdict as of the close of the trigger bar; a failure abstains."""
+    assert lane.validator is not None
+    view = view_market(day.grid, day.session, day.snapshots, lane.desk, row + 1)
+    try:
+        return lane.validator(signal, view)
+    except Exception as error:
+        return Verdict(
+            ruling="abstain",
+            confidence=0.0,
+            status=Status.DEGRADED,
+            degraded_reason=f"{type(error).__name__}: {error}",
+        )
+
+
+def _size_factor(verdict: Verdict, settings: Settings) -> float:
+    """What a verdict leaves of the size: 0 refuses."""
+    if verdict.ruling == "veto":
+        return 0.0
+    if verdict.ruling == "abstain":
+        rules = settings.validation
+        return {"skip": 0.0, "proceed": 1.0, "reduce": rules.abstain_factor}[rules.on_abstain]
+    return verdict.size_factor
+
+
+def _close_day(lane: Lane, day: TradingDay, latest: list[LedgerRecord]) -> LaneDay:
+    """The lane's account at the end of the session."""
+    account = lane.desk.account[0]
+    opened = to_datetime(day.session.open)
+    signals = [
+        record
+        for record in (*lane.records, *latest)
+        if isinstance(record, Decision) and record.signal.start >= opened
+    ]
+    start, end = float(account["session_equity"]), float(account["equity"])
+    lane.daily_returns.append(end / start - 1.0)
+    return LaneDay(
+        date=day.session.date,
+        start_equity=start,
+        end_equity=end,
+        trades=int(account["trades_today"]),
+        signals=len(signals),
+        risk_state=RISK_STATES[int(account["risk_state"])],
+    )
+
+
+def _cycle_rows(
+    day: TradingDay, states: np.ndarray, sides: np.ndarray, first: int, last: int
+) -> CycleRows:
+    """The cycle records of rows [first, last), only where a symbol had a bar."""
+    grid = day.grid
+    minute, symbol = np.nonzero(grid.present[first:last])
+    minute += first
+    z = grid.z[minute, symbol]
+    trend = np.array([snapshot.htf_trend for snapshot in day.snapshots], np.int8)
+    return CycleRows(
+        symbols=tuple(snapshot.symbol for snapshot in day.snapshots),
+        minute=minute + day.session.open,
+        symbol=symbol.astype(np.int16),
+        close=grid.close[minute, symbol],
+        mean=grid.mean[minute, symbol],
+        deviation=grid.deviation[minute, symbol],
+        z=z,
+        ready=~np.isnan(z),
+        htf_trend=trend[symbol],
+        state=states[minute, symbol],
+        side=sides[minute, symbol],
+    )

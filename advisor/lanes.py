@@ -1,0 +1,147 @@
+"""Lanes: the same engine on identical bars, with different advice.
+
+*advised* takes the analyst's multipliers and the validator's rulings. *baseline* takes none.
+*placebo* takes the advised multipliers of the same session, shuffled in time: if it does as well
+as advised, the timing of the advice was worth nothing. The placebo has no veto, and it can only
+run once the session's advice is known.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import numpy as np
+
+from advisor.results import LaneResult
+from quant_core.calendar import Session, new_york
+from quant_core.cycles import CycleRows
+from quant_core.desk import Desk
+from quant_core.engine import Grid
+from quant_core.events import EventLog
+from quant_core.market_view import MarketView
+from quant_core.types import (
+    Analysis,
+    Decision,
+    Fill,
+    LaneDay,
+    Multipliers,
+    OrderRejection,
+    RiskChange,
+    Snapshot,
+    Trade,
+    Transition,
+)
+from tools.ports import Analyst, LedgerRecord, Validator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingDay:
+    """One session as every lane sees it. `states` and `sides` are scratch of the running lane."""
+
+    session: Session
+    grid: Grid
+    snapshots: Sequence[Snapshot]
+    clock: np.ndarray
+
+
+@dataclass(slots=True, kw_only=True)
+class Lane:
+    """One lane on its way through the sessions: its desk, its advisers, and where it stands.
+
+    `day` and `row` say which minute comes next; `pending` holds advice that was given but does
+    not apply yet, as (row, expiry in epoch minutes, multipliers).
+    """
+
+    name: str
+    desk: Desk
+    analyst: Analyst | None = None
+    validator: Validator | None = None
+    day: date | None = None
+    row: int = 0
+    pending: list[tuple[int, int, Multipliers]] = field(default_factory=list)
+    log: EventLog
+    daily_returns: list[float] = field(default_factory=list)
+    records: list[LedgerRecord] = field(default_factory=list)
+    cycles: list[CycleRows] = field(default_factory=list)
+
+    def checkpoint(self) -> bytes:
+        """Everything the lane must remember to go on after a restart."""
+        return json.dumps(
+            {
+                "day": self.day.isoformat() if self.day else None,
+                "row": self.row,
+                "pending": [
+                    [row, until, multipliers.as_tuple()] for row, until, multipliers in self.pending
+                ],
+                "daily_returns": self.daily_returns,
+                "desk": self.desk.dump().decode(),
+            }
+        ).encode()
+
+    def restore(self, checkpoint: bytes) -> None:
+        """Take up the state of a checkpoint."""
+        state = json.loads(checkpoint)
+        self.day = date.fromisoformat(state["day"]) if state["day"] else None
+        self.row = state["row"]
+        self.pending = [
+            (row, until, Multipliers(mr_arm=m[0], mr_trigger=m[1], tc_arm=m[2], tc_trigger=m[3]))
+            for row, until, m in state["pending"]
+        ]
+        self.daily_returns = state["daily_returns"]
+        self.desk = Desk.load(state["desk"].encode())
+
+    def finished(self, day: TradingDay) -> bool:
+        """Whether the lane has been through this session already."""
+        if self.day is None or self.day < day.session.date:
+            return False
+        return self.day > day.session.date or self.row >= day.session.minutes
+
+    def result(self) -> LaneResult:
+        """What the lane has produced so far."""
+        found = LaneResult(
+            name=self.name,
+            start_equity=float(self.desk.account["start_equity"][0]),
+            cycles=CycleRows.joined(self.cycles),
+        )
+        kinds: dict[type, list[object]] = {
+            Analysis: found.analyses,  # type: ignore[dict-item]
+            Transition: found.transitions,  # type: ignore[dict-item]
+            Decision: found.decisions,  # type: ignore[dict-item]
+            Fill: found.fills,  # type: ignore[dict-item]
+            OrderRejection: found.order_rejections,  # type: ignore[dict-item]
+            Trade: found.trades,  # type: ignore[dict-item]
+            RiskChange: found.risk_changes,  # type: ignore[dict-item]
+            LaneDay: found.days,  # type: ignore[dict-item]
+        }
+        for record in self.records:
+            if type(record) in kinds:
+                kinds[type(record)].append(record)
+        return found
+
+
+def shuffled_in_time(advised: Lane, seed: int) -> Analyst:
+    """The placebo's analyst: today's advised analyses in a random order, fixed by seed and date."""
+
+    def analyse(view: MarketView) -> Analysis:
+        day = new_york(view.as_of)[:10]
+        given = [
+            record
+            for record in advised.records
+            if isinstance(record, Analysis) and new_york(record.as_of)[:10] == day
+        ]
+        order = np.random.Generator(np.random.PCG64([seed, int(day.replace("-", ""))])).permutation(
+            len(given)
+        )
+        slot = next(i for i, analysis in enumerate(given) if analysis.as_of == view.as_of)
+        source = given[order[slot]]
+        return replace(
+            source,
+            as_of=view.as_of,
+            analyst="placebo",
+            reasoning=f"the multipliers of {new_york(source.as_of)[11:]}, shuffled in time",
+            opportunities=(),
+            evidence=(),
+        )
+
+    return analyse

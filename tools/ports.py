@@ -1,0 +1,69 @@
+"""The contracts between the application and the hands: what a mode may replace.
+
+A port is listed here once something on the other side of it can differ. Implementations translate
+their vendors' errors into `tools.errors`.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from quant_core.cycles import CycleRows
+from quant_core.market_view import MarketView
+from quant_core.types import (
+    Analysis,
+    Decision,
+    Fill,
+    LaneDay,
+    Order,
+    OrderRejection,
+    RiskChange,
+    Signal,
+    Snapshot,
+    Trade,
+    Transition,
+    Verdict,
+)
+
+LedgerRecord = (
+    Snapshot
+    | Analysis
+    | Transition
+    | Decision
+    | Order
+    | Fill
+    | OrderRejection
+    | Trade
+    | RiskChange
+    | LaneDay
+)
+
+
+class Analyst(Protocol):
+    """Looks at the market every interval and proposes multipliers on the thresholds."""
+
+    def __call__(self, view: MarketView) -> Analysis:
+        """An analysis of a view; any exception becomes a DEGRADED analysis at base thresholds."""
+        ...
+
+
+class Validator(Protocol):
+    """Rules on a signal that risk would let pass, before anything is ordered."""
+
+    def __call__(self, signal: Signal, view: MarketView) -> Verdict:
+        """A verdict; any exception becomes an abstention."""
+        ...
+
+
+class Ledger(Protocol):
+    """Keeps what was decided: whole cycles or nothing."""
+
+    def commit_cycle(
+        self,
+        run_id: str,
+        lane: str,
+        cycles: CycleRows | None,
+        records: Sequence[LedgerRecord],
+        checkpoint: bytes | None,
+    ) -> None:
+        """Write one cycle of a lane in one transaction: rows, records in order, lane state."""
+        ...
