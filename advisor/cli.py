@@ -43,6 +43,7 @@ def main() -> None:
 
 def exit_code(error: Exception) -> int:
     """The documented exit code of an error that a user can act on."""
+    from advisor.replay import UnfinishedRun
     from tools.errors import BookMismatch, NoData, Transient
 
     if isinstance(error, NoData):

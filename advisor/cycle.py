@@ -54,7 +54,7 @@ def run_cycle(lane: Lane, day: TradingDay, until: int, deps: CycleDependencies) 
     records: list[LedgerRecord] = []
     if analysis := _analyse(lane, day, deps.settings):
         records.append(analysis)
-    _apply_pending(lane, day)
+    _apply_pending(lane)
     last = _next_stop(lane, day, until, deps.settings)
     states = np.zeros(day.grid.present.shape, np.int8)
     sides = np.zeros_like(states)
@@ -95,7 +95,7 @@ def _analyse(lane: Lane, day: TradingDay, settings: Settings) -> Analysis | None
     return analysis
 
 
-def _apply_pending(lane: Lane, day: TradingDay) -> None:
+def _apply_pending(lane: Lane) -> None:
     """Put the advice that applies by now in force."""
     while lane.pending and lane.pending[0][0] <= lane.row:
         _, until, multipliers = lane.pending.pop(0)

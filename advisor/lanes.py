@@ -134,7 +134,7 @@ def shuffled_in_time(advised: Lane, seed: int) -> Analyst:
             len(given)
         )
         slot = next(i for i, analysis in enumerate(given) if analysis.as_of == view.as_of)
-        source = given[order[slot]]
+        source: Analysis = given[order[slot]]
         return replace(
             source,
             as_of=view.as_of,

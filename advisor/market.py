@@ -71,7 +71,7 @@ class Market:
 
     def benchmark(self) -> list[float]:
         """Daily return of an equal-weight holding of the watchlist, one value per session."""
-        closes = np.array([_session_closes(bars, self.calendar, self) for bars in self.minutes])
+        closes = np.array([_session_closes(bars, self) for bars in self.minutes])
         with np.errstate(invalid="ignore"):
             returns = closes[:, 1:] / closes[:, :-1] - 1.0
         known = ~np.isnan(returns)
@@ -210,7 +210,7 @@ def _gaps(
     ]
 
 
-def _session_closes(bars: BarSeries, calendar: Calendar, market: Market) -> list[float]:
+def _session_closes(bars: BarSeries, market: Market) -> list[float]:
     """Close before the first session, then of each session; NaN where there is none."""
     edges = [market.index(session) for session in market.sessions]
     ends = np.searchsorted(bars.session, np.array([edges[0], *(edge + 1 for edge in edges)]))

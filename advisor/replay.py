@@ -8,9 +8,8 @@ clean, and never one when the other was meant.
 
 import hashlib
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +45,10 @@ class ReplayOptions:
 
 
 Progress = Callable[[int, int, str], None]
+
+
+class UnfinishedRun(BadInput):
+    """The folder holds an earlier run, and nothing was said about it: ask the user."""
 
 
 def run_identity(
@@ -94,18 +97,149 @@ def replay(
     settings: Settings,
     market: Market,
     folder: Path | None,
-    progress: Progress = lambda done, total, text: None,
+    progress: Progress | None = None,
 ) -> ReplayResult:
     """Run every session of a market through every lane; `folder` None keeps no ledger."""
     run_id = run_identity(request, options, settings, market)
     lanes = make_lanes(market, options, settings)
     if folder is None:
-        snapshots = _run(run_id, lanes, market, settings, None, [], progress)
+        snapshots = _run(run_id, lanes, market, settings, None, set(), progress)
         return _result(run_id, lanes, market, options, settings, snapshots, {})
     folder.mkdir(parents=True, exist_ok=True)
-    with closing(open_ledger(folder, run_id, options)) as store:
-        saved = _take_up(store, run_id, lanes, market, settings)
-        snapshots = _run(run_id, lanes, market, settings, store, saved, progress)
-        store.finish_run(run_id)
-        heads = store.chain_heads(run_id)
+    with _open_ledger(folder, run_id, options, settings) as store:
+        opened = _take_up(store, run_id, lanes, market)
+        snapshots = _run(run_id, lanes, market, settings, store, opened, progress)
+        if not _is_finished(store, run_id):
+            store.finish_run(run_id)
+        heads = store.heads(run_id)
     return _result(run_id, lanes, market, options, settings, snapshots, heads)
+
+
+def prepare_folder(folder: Path, options: ReplayOptions) -> None:
+    """Make the output folder, and refuse one whose earlier run was not spoken about."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out {folder} cannot be used: {error.strerror}") from error
+    ledger = folder / LEDGER
+    if not ledger.exists() or options.fresh or options.resume:
+        return
+    with Store.open(ledger, read_only=True) as store:
+        for run in store.runs():
+            if run.status != "finished":
+                raise UnfinishedRun(
+                    f"{folder} holds a replay that was interrupted; say --resume to go on with it "
+                    "or --fresh to discard it and start clean"
+                )
+
+
+def _open_ledger(folder: Path, run_id: str, options: ReplayOptions, settings: Settings) -> Store:
+    """The folder's ledger with this run in it, fresh or as it was left."""
+    path = folder / LEDGER
+    if options.fresh:
+        for leftover in folder.glob(f"{LEDGER}*"):
+            leftover.unlink()
+    store = Store.open(path, synchronous="NORMAL")
+    others = [run.run_id for run in store.runs() if run.run_id != run_id]
+    if others:
+        store.close()
+        raise UnfinishedRun(
+            f"{folder} holds a different replay (run {others[0]}, this one is {run_id}): its "
+            "settings, bars, dates, symbols or code differ; choose another --out, or say --fresh "
+            "to discard it"
+        )
+    if store.run(run_id) is None:
+        store.start_run(
+            run_id,
+            kind="replay",
+            config_hash=settings.config_hash(),
+            code_version=code_version(),
+            config_json=msgspec.json.encode(settings.plain(), order="deterministic").decode(),
+        )
+    return store
+
+
+def _is_finished(store: Store, run_id: str) -> bool:
+    run = store.run(run_id)
+    return run is not None and run.status == "finished"
+
+
+def _take_up(store: Store, run_id: str, lanes: tuple[Lane, ...], market: Market) -> set[date]:
+    """Bring lanes to where the ledger says they stood; returns the dates already opened."""
+    end = to_datetime(market.sessions[-1].close)
+    for lane in lanes:
+        checkpoint = store.checkpoint(run_id, lane.name)
+        if checkpoint is not None:
+            lane.restore(checkpoint)
+            lane.cycles.append(store.cycles(run_id, lane.name, as_of=end))
+            lane.records += [
+                record
+                for read in (
+                    store.analyses, store.transitions, store.decisions, store.fills,
+                    store.order_rejections, store.trades, store.risk_changes, store.lane_days,
+                )
+                for record in read(run_id, lane.name, as_of=end)
+            ]
+    return {snapshot.date for snapshot in store.snapshots(run_id, MARKET_LANE, as_of=end)}
+
+
+def _run(
+    run_id: str,
+    lanes: tuple[Lane, ...],
+    market: Market,
+    settings: Settings,
+    store: Store | None,
+    opened: set[date],
+    progress: Progress | None,
+) -> list[Snapshot]:
+    """Every session through every lane; returns the snapshots of all sessions."""
+    deps = dependencies(run_id, settings, store)
+    total = sum(session.minutes for session in market.sessions) * len(lanes)
+    done = 0
+    snapshots: list[Snapshot] = []
+
+    def report(lane: Lane, day: TradingDay) -> None:
+        if progress is None:
+            return
+        index = [one.name for one in lanes].index(lane.name)
+        minutes = index * day.session.minutes + lane.row
+        progress(done + minutes, total, f"{day.session.date} {lane.name}")
+
+    for session in market.sessions:
+        day = trading_day(market, session, settings)
+        snapshots += day.snapshots
+        if store is not None and session.date not in opened:
+            store.commit_cycle(run_id, MARKET_LANE, None, list(day.snapshots), None)
+        run_day(lanes, day, deps, report)
+        done += session.minutes * len(lanes)
+    return snapshots
+
+
+def _result(
+    run_id: str,
+    lanes: tuple[Lane, ...],
+    market: Market,
+    options: ReplayOptions,
+    settings: Settings,
+    snapshots: list[Snapshot],
+    heads: dict[str, str],
+) -> ReplayResult:
+    return ReplayResult(
+        run_id=run_id,
+        config_hash=settings.config_hash(),
+        code_version=code_version(),
+        symbols=market.symbols,
+        sessions=market.sessions,
+        feed=market.feed,
+        analyst=options.analyst,
+        validation=options.validation,
+        lanes={lane.name: lane.result() for lane in lanes},
+        snapshots=snapshots,
+        bar_rejections=market.rejections,
+        gaps=market.gaps,
+        bars_read=market.bars_read,
+        bars_accepted=market.bars_accepted,
+        benchmark=market.benchmark(),
+        chain_heads=heads,
+        notes=list(market.notes),
+    )

@@ -202,6 +202,11 @@ def _refuse_unknown(values: Mapping[str, Any], origins: Mapping[str, str]) -> No
     for key in _keys(values):
         if key in known:
             continue
+        if any(name.startswith(f"{key}.") for name in known):
+            raise BadInput(
+                f"{origins.get(key, 'settings')}: {key} is a group of settings, not a value "
+                f"({values[key]!r}); write [{key}] and one setting a line below it"
+            )
         near = difflib.get_close_matches(key, known, 1)
         hint = f"; did you mean {near[0]}?" if near else "; `advisor settings` lists them all"
         raise BadInput(f"{origins.get(key, 'settings')}: {key} is not a setting{hint}")

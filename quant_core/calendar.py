@@ -6,6 +6,7 @@ binary search for a million rows. A session is [open, close): a bar belongs to t
 which it starts, and the bar labelled with the close belongs to none.
 """
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -85,9 +86,12 @@ def xnys(first_year: int, last_year: int) -> Calendar:
     """The New York Stock Exchange calendar from January of one year to December of another."""
     import exchange_calendars
 
-    schedule = exchange_calendars.get_calendar(
-        "XNYS", start=f"{first_year}-01-01", end=f"{last_year}-12-31"
-    ).schedule
+    with warnings.catch_warnings():
+        # exchange_calendars 4.13 still uses what pandas 3.1 deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        schedule = exchange_calendars.get_calendar(
+            "XNYS", start=f"{first_year}-01-01", end=f"{last_year}-12-31"
+        ).schedule
     minute = "datetime64[m]"
     return Calendar(
         days=schedule.index.values.astype("datetime64[D]").astype(np.int64),

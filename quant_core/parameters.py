@@ -27,8 +27,8 @@ class StdevParameters:
     Times of day are minutes after midnight, New York. `max_hold` is in minutes, inf for none.
     """
 
-    window: float = 120
-    minimum_closes: float = 30
+    window: float = 120.0
+    minimum_closes: float = 30.0
     mr_arm_z: float = 1.2
     mr_trigger_z: float = 0.6
     tc_arm_z: float = 1.8
@@ -36,12 +36,12 @@ class StdevParameters:
     atr_multiplier_sl: float = 1.4
     min_rr_ratio: float = 1.5
     atr_percentile_cap: float = 85.0
-    arm_expiry_bars: float = 60
-    cooldown_bars: float = 10
-    entry_from: float = 9 * 60 + 30
-    entry_until: float = 12 * 60
-    flat_from: float = 15 * 60 + 50
-    flat_before_early_close: float = 15
+    arm_expiry_bars: float = 60.0
+    cooldown_bars: float = 10.0
+    entry_from: float = 9 * 60.0 + 30
+    entry_until: float = 12 * 60.0
+    flat_from: float = 15 * 60.0 + 50
+    flat_before_early_close: float = 15.0
     max_hold: float = math.inf
 
     def __post_init__(self) -> None:
@@ -76,10 +76,10 @@ class RiskLimits:
     max_symbol_exposure: float = 10_000.0
     max_total_exposure: float = 50_000.0
     max_open_risk: float = 10.0
-    max_positions: float = 3
-    max_trades_per_day: float = 10
-    max_trades_per_symbol: float = 2
-    max_orders_per_minute: float = 5
+    max_positions: float = 3.0
+    max_trades_per_day: float = 10.0
+    max_trades_per_symbol: float = 2.0
+    max_orders_per_minute: float = 5.0
     min_reward_risk: float = 1.2
     max_daily_loss: float = 500.0
     max_daily_loss_percent: float = 5.0

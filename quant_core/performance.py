@@ -31,7 +31,7 @@ CVAR_MINIMUM = 60
 CVAR_TAIL = 0.05
 CVAR_SIGMAS = 2.06
 # The rounding of end / start - 1 is about 1e-16: a deviation of returns below this is noise.
-NO_DEVIATION = 1e-14
+ROUNDING = 1e-14
 
 CvarBasis = Literal["historical", "fallback_2.06_sigma", "not_applicable", "unknown"]
 
@@ -44,8 +44,9 @@ class Metrics:
     their durations count sessions and recorded minutes from the peak to the recovery, or to the
     end. `calmar` uses the former. A trade's profit is after fees. `exposure` is the share of
     recorded session minutes that end with a position open, `gross_exposure` the mean over all of
-    them of gross exposure / equity. `turnover` is the notional of all fills, entries and exits, over
-    the mean equity of the minute curve. `llm_cost` is beside the account, not taken out of it.
+    them of gross exposure / equity. `turnover` is the notional of all fills, entries and exits,
+    over the mean equity of the minute curve; it is not annualised. `llm_cost` stands beside the
+    account, it is not taken out of it.
     """
 
     sessions: int
@@ -90,7 +91,7 @@ def measure(
 ) -> Metrics:
     """The metrics of one lane. `decisions` must contain the signal of every trade."""
     returns = daily_returns(days)
-    fall, sessions_down = drawdown(np.cumprod(np.r_[1.0, 1.0 + returns]))
+    fall, sessions_down = drawdown(np.r_[1.0, np.cumprod(1.0 + returns)])
     _, equity = equity_curve(start_equity, fills, cycles)
     gross = gross_exposure(fills, cycles)
     fall_by_minute, minutes_down = drawdown(np.r_[start_equity, equity])
@@ -153,7 +154,7 @@ def sortino(returns: Floats) -> float:
     """Mean over downside deviation, annualised by √252 (Sortino and Price 1994, target 0)."""
     if len(returns) < 2:
         return np.nan
-    downside = math.sqrt(_mean(np.minimum(returns, 0.0) ** 2))
+    downside = _beyond_rounding(math.sqrt(_mean(np.minimum(returns, 0.0) ** 2)))
     return _ratio(_mean(returns), downside) * math.sqrt(SESSIONS_PER_YEAR)
 
 
@@ -224,9 +225,11 @@ def cvar_95(returns: Floats) -> tuple[float, CvarBasis]:
 
 
 def _deviation(returns: Floats) -> float:
-    """Sample deviation, exactly 0 where only rounding differs."""
-    deviation = float(np.std(returns, ddof=1))
-    return 0.0 if deviation < NO_DEVIATION else deviation
+    return _beyond_rounding(float(np.std(returns, ddof=1)))
+
+
+def _beyond_rounding(deviation: float) -> float:
+    return 0.0 if deviation < ROUNDING else deviation
 
 
 def _mean(values: Floats | np.typing.NDArray[np.bool_]) -> float:

@@ -7,66 +7,54 @@ correlation, reversion at the minute); nothing learned on it says anything about
 Invariants:
 - Same arguments, same arrays. Prices are whole cents and volumes whole shares, so a last bit in
   which two processors' `exp` differ does not survive.
-- A symbol's bars of a session depend on (seed, symbol, session) and on the calendar of the years
-  touched; adding symbols, or sessions before or after, changes none of them. Prices need no walk
-  from a first day because each New Year's level is drawn on its own and the year's returns
+- A symbol's bars of a session depend on (seed, symbol, session) and on the calendar's sessions in
+  that year; adding symbols, or sessions before or after, changes none of them. Prices need no walk
+  from a first day, because the level at each New Year is drawn on its own and the year's returns
   are tilted (by some hundredths of a deviation a day) to lead from one to the next.
 - A daily bar is the aggregate of its session's minutes, also in the history before `first`, whose
-  minutes are made and thrown away. Opens continue from the last close by the night's gap.
+  minutes are made and thrown away. An open continues from the last close by the night's gap.
 
-The factors, and why minutes are bridged to days, are in `quant_core.synthetic_factors`.
+`synthetic_factors` makes the returns (and says why minutes are bridged to days), `synthetic_bars`
+the bars along them; this module asks for both and cuts out what was requested.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quant_core.bars import Floats, Ints, RawBars
 from quant_core.calendar import NEW_YORK, Calendar, Session
+from quant_core.synthetic_bars import MinuteGrid, Traits, bars_along, spreads, traits
 from quant_core.synthetic_factors import (
     ANCHOR,
+    MARKET,
+    MARKET_VOLATILITY,
     MINUTES,
-    SESSION,
-    TRAITS,
     FactorDays,
     FactorMinutes,
     factor_days,
     factor_minutes,
-    lengths,
+    session_draws,
     stream,
     volatility_profile,
 )
 
 HISTORY_SESSIONS = 300
-MARKET = "the market factor"
-MARKET_VOLATILITY = 0.14
-# Opening excess and its fade in minutes: measured on SPY, and on single stocks.
+
+# The demo's session, with two weeks of minutes before it. Among 600 seeds this one was taken
+# because much happens: both higher-timeframe trends occur and no symbol's volatility is over the
+# cap; before noon z goes often beyond 1.2 and 1.8 everywhere; both setups trigger and trade, stops
+# and targets are hit, and risk refuses some entries. Profit was no criterion (it loses a little).
+DEMO_SYMBOLS = ("SPY", "QQQ", "IWM", "NVDA", "TSLA")
+DEMO_DATE = date(2026, 10, 14)
+DEMO_SEED = 339
+
+# How much more volatile the first minute is than midday, and over how many minutes that fades:
+# SPY's smile, and the steeper one of single stocks.
 _MARKET_SMILE = (1.15, 25.0)
 _OWN_SMILE = (3.4, 16.0)
-_THIN_SHARES = 1000.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
-    """What distinguishes a symbol: dollars, market beta, annual volatility of its own, shares."""
-
-    price: float
-    beta: float
-    own_volatility: float
-    daily_volume: float
-
-
-# Levels of mid-2026 and, over the two years before, beta and residual volatility against SPY.
-KNOWN = {
-    "SPY": Traits(price=750.0, beta=1.0, own_volatility=0.012, daily_volume=70e6),
-    "QQQ": Traits(price=700.0, beta=1.25, own_volatility=0.065, daily_volume=53e6),
-    "IWM": Traits(price=290.0, beta=1.10, own_volatility=0.105, daily_volume=35e6),
-    "NVDA": Traits(price=205.0, beta=1.95, own_volatility=0.31, daily_volume=170e6),
-    "TSLA": Traits(price=370.0, beta=2.20, own_volatility=0.42, daily_volume=66e6),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +76,11 @@ class SyntheticMarket:
 def synthetic_market(
     symbols: Iterable[str], first: date, last: date, calendar: Calendar, seed: int
 ) -> SyntheticMarket:
-    """Minutes of the sessions from `first` to `last`, days of those and HISTORY_SESSIONS before.
+    """Minutes of the sessions from `first` to `last`; days of those and HISTORY_SESSIONS before.
 
-    Raises ValueError when there is no session in the range, or when the calendar does not hold
-    the history (give it two years before `first`). Years that the calendar holds only in part
-    would be tilted differently: build it of whole years, as `calendar.xnys` does.
+    The calendar must begin two years before `first` and hold whole years, as `calendar.xnys`
+    does: a year known in part would be tilted differently. Raises ValueError when it is too short
+    for the history, or has no session in the range.
     """
     span = _Span.of(first, last, calendar)
     market = _Market.of(seed, span)
@@ -104,3 +92,157 @@ def synthetic_market(
         regime={symbol: part.regime for symbol, part in parts.items()},
         market_regime=market.days.regime[span.shown],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Whole years of sessions. `shown` have daily bars, the last `requested` of them minutes."""
+
+    sessions: Sequence[Session]
+    shown: slice
+    requested: int
+    minutes: Ints
+    open: Ints
+    midnight: Ints
+    smile: Floats
+
+    @classmethod
+    def of(cls, first: date, last: date, calendar: Calendar) -> "_Span":
+        requested = len(calendar.between(first, last))
+        if requested == 0:
+            raise ValueError(f"no session from {first} to {last} in the calendar")
+        until = calendar.between(date.min, last)
+        if len(until) < requested + HISTORY_SESSIONS:
+            raise ValueError(
+                f"the calendar has {len(until) - requested} sessions before {first} and the "
+                f"history needs {HISTORY_SESSIONS}; build it from two years earlier"
+            )
+        shown = until[-requested - HISTORY_SESSIONS :]
+        sessions = calendar.between(shown[0].date.replace(month=1, day=1), date(last.year, 12, 31))
+        low = sessions.index(shown[0])
+        midnights = [
+            datetime(s.date.year, s.date.month, s.date.day, tzinfo=NEW_YORK) for s in shown
+        ]
+        minutes = np.array([session.minutes for session in shown])
+        return cls(
+            sessions,
+            slice(low, low + len(shown)),
+            requested,
+            minutes,
+            np.array([session.open for session in shown]),
+            np.array([int(midnight.timestamp()) * 1_000_000 for midnight in midnights]),
+            volatility_profile(minutes, *_OWN_SMILE),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Market:
+    """The common factor: every session of the span by day, the shown ones by minute."""
+
+    days: FactorDays
+    minutes: FactorMinutes
+
+    @classmethod
+    def of(cls, seed: int, span: _Span) -> "_Market":
+        days = factor_days(seed, MARKET, MARKET_VOLATILITY, span.sessions)
+        uniforms, normals, _ = session_draws(seed, MARKET, span.sessions[span.shown], 3)
+        profile = volatility_profile(span.minutes, *_MARKET_SMILE)
+        shown = days.part(span.shown)
+        return cls(days, factor_minutes(uniforms, normals, shown, span.minutes, profile))
+
+
+@dataclass(frozen=True, slots=True)
+class _Symbol:
+    """One symbol's part of the market."""
+
+    minutes: RawBars
+    daily: RawBars
+    spread: Floats
+    regime: Ints
+
+
+def _symbol(seed: int, symbol: str, span: _Span, market: _Market) -> _Symbol:
+    """All of one symbol: its own factor on top of the market's, then bars, then what is asked."""
+    known = traits(symbol)
+    own_days = factor_days(seed, symbol, known.own_volatility, span.sessions)
+    returns = known.beta * market.days.total() + own_days.total()
+    before, tilt = _levels(seed, symbol, known, returns, span.sessions)
+    own = replace(own_days, move=own_days.move + tilt).part(span.shown)
+    sessions = span.sessions[span.shown]
+    uniforms, normals, exponentials = session_draws(seed, symbol, sessions, 4, 3)
+    inside = factor_minutes(uniforms, normals, own, span.minutes, span.smile)
+    path = FactorMinutes(
+        returns=known.beta * market.minutes.returns + inside.returns,
+        deviation=np.hypot(known.beta * market.minutes.deviation, inside.deviation),
+    )
+    gap = known.beta * market.days.gap[span.shown] + own.gap
+    opening = before[span.shown] + gap
+    grid = bars_along(known, opening, path, span.minutes, (normals, exponentials))
+    asked = slice(len(sessions) - span.requested, None)
+    traded = grid.traded[asked]
+    return _Symbol(
+        minutes=_minute_rows(symbol, seed, grid, span, asked),
+        daily=_daily_rows(symbol, seed, grid, span),
+        spread=spreads(known, grid.close, path.deviation, normals[:, 3], asked)[traded],
+        regime=own.regime,
+    )
+
+
+def _levels(
+    seed: int, symbol: str, known: Traits, returns: Floats, sessions: Sequence[Session]
+) -> tuple[Floats, Floats]:
+    """Log price before each session, and the tilt of its return; both (sessions,)."""
+    years = np.array([session.date.year for session in sessions])
+    anchors = {
+        year: np.log(known.price)
+        + 0.4 * known.volatility * stream(seed, symbol, ANCHOR, year).standard_normal()
+        for year in range(years[0], years[-1] + 2)
+    }
+    before, tilt = np.empty(len(returns)), np.empty(len(returns))
+    for year in range(years[0], years[-1] + 1):
+        inside = years == year
+        way = anchors[year + 1] - anchors[year]
+        tilt[inside] = (way - np.sum(returns[inside])) / np.count_nonzero(inside)
+        tilted = returns[inside] + tilt[inside]
+        before[inside] = anchors[year] + np.cumsum(tilted) - tilted
+    return before, tilt
+
+
+def _rows(
+    symbol: str, seed: int, start: Ints, prices: tuple[Floats, ...], volume: Floats
+) -> RawBars:
+    open_, high, low, close = prices
+    return RawBars(
+        symbol=symbol,
+        start=start,
+        open=open_,
+        high=high,
+        low=low,
+        close=close,
+        volume=volume,
+        file=np.zeros(len(start), np.int64),
+        row=np.arange(1, len(start) + 1),
+        files=(f"synthetic seed {seed}",),
+        feed="synthetic",
+    )
+
+
+def _minute_rows(symbol: str, seed: int, grid: MinuteGrid, span: _Span, asked: slice) -> RawBars:
+    """The asked sessions' minutes, flat."""
+    traded = grid.traded[asked]
+    start = (span.open[asked, None] + np.arange(MINUTES)) * 60_000_000
+    prices = tuple(p[asked][traded] for p in (grid.open, grid.high, grid.low, grid.close))
+    return _rows(symbol, seed, start[traded], prices, grid.volume[asked][traded])
+
+
+def _daily_rows(symbol: str, seed: int, grid: MinuteGrid, span: _Span) -> RawBars:
+    """Each session's minutes as one bar, stamped with midnight in New York."""
+    last = (np.arange(len(span.minutes)), span.minutes - 1)
+    prices = (
+        grid.open[:, 0],
+        np.where(grid.traded, grid.high, -np.inf).max(axis=1),
+        np.where(grid.traded, grid.low, np.inf).min(axis=1),
+        grid.close[last],
+    )
+    volume = np.where(grid.traded, grid.volume, 0.0).sum(axis=1)
+    return _rows(symbol, seed, span.midnight, prices, volume)

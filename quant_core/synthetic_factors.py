@@ -25,6 +25,8 @@ from quant_core.bars import Floats, Ints
 from quant_core.calendar import Session
 
 MINUTES = 390
+MARKET = "the market factor"
+MARKET_VOLATILITY = 0.13  # annual, close to close
 REGIMES = ("trend_up", "trend_down", "range", "volatile")
 
 # Which stream of a name: by civil year, by session, price anchors by year, a symbol's traits.
@@ -34,12 +36,12 @@ YEAR, SESSION, ANCHOR, TRAITS = range(4)
 # is known from the latest such day. Drift and scale are in open-to-close deviations.
 _ODDS = np.array([0.28, 0.22, 0.30, 0.20])
 _NEW_REGIME = 1 / 18
-_DRIFT = np.array([0.22, -0.22, 0.0, 0.0])
+_DRIFT = np.array([0.15, -0.15, 0.0, 0.0])
 _SCALE = np.array([0.90, 1.0, 0.75, 1.45])
 _LEVEL_DEVIATION = 0.33
 _LEVEL_MEMORY = 0.95 ** np.arange(120)
-_OVERNIGHT = 0.25
-_GAP_JUMP = 1 / 35
+TRADED_SHARE = 0.70  # of a session's variance happens between open and close
+_GAP_JUMP = 1 / 25
 _JUMP = 1 / 6
 
 # Minutes. Odds of each regime inside a session, one row per regime of the session.
@@ -111,14 +113,22 @@ def stream(seed: int, name: str, kind: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
 
 
-def lengths(sessions: Sequence[Session]) -> Ints:
-    """Minutes of each session; shape (sessions,)."""
-    return np.array([session.minutes for session in sessions], np.int64)
+def session_draws(
+    seed: int, name: str, sessions: Sequence[Session], normals: int, exponentials: int = 0
+) -> tuple[Floats, Floats, Floats]:
+    """Uniforms (sessions, MINUTES), normals and exponentials (sessions, columns, MINUTES)."""
+    uniform = np.empty((len(sessions), MINUTES))
+    normal = np.empty((len(sessions), normals, MINUTES))
+    exponential = np.empty((len(sessions), exponentials, MINUTES))
+    for i, session in enumerate(sessions):
+        generator = stream(seed, name, SESSION, session.date.toordinal())
+        generator.random(out=uniform[i])
+        generator.standard_normal(out=normal[i])
+        generator.standard_exponential(out=exponential[i])
+    return uniform, normal, exponential
 
 
-def factor_days(
-    seed: int, name: str, volatility: float, sessions: Sequence[Session]
-) -> FactorDays:
+def factor_days(seed: int, name: str, volatility: float, sessions: Sequence[Session]) -> FactorDays:
     """Returns and regimes of a factor by session; `volatility` is annual, close to close."""
     first_year, last_year = sessions[0].date.year - 1, sessions[-1].date.year
     normals, uniforms = _civil_days(seed, name, range(first_year, last_year + 1))
@@ -128,13 +138,13 @@ def factor_days(
     innovations = normals[0] * _LEVEL_DEVIATION / np.sqrt(np.sum(_LEVEL_MEMORY**2))
     level = np.convolve(innovations, _LEVEL_MEMORY)[place]
     daily = volatility / np.sqrt(252.0) * np.exp(level - _LEVEL_DEVIATION**2) * _SCALE[regime]
-    daily *= np.sqrt(lengths(sessions) / MINUTES)
-    deviation = daily * np.sqrt(1.0 - _OVERNIGHT)
+    daily *= np.sqrt(np.array([session.minutes for session in sessions]) / MINUTES)
+    deviation = daily * np.sqrt(TRADED_SHARE)
     _, gap_noise, move_noise, gap_size, jump_size = normals[:, place]
-    leap = np.where(uniforms[2, place] < _GAP_JUMP, 2.0 * gap_size, 0.0)
+    leap = np.where(uniforms[2, place] < _GAP_JUMP, 2.5 * gap_size, 0.0)
     sizes = np.sign(jump_size) * (0.18 + 0.13 * np.abs(jump_size))
     return FactorDays(
-        gap=daily * (np.sqrt(_OVERNIGHT) * gap_noise + leap),
+        gap=daily * (np.sqrt(1.0 - TRADED_SHARE) * gap_noise + leap),
         move=deviation * (move_noise + _DRIFT[regime]),
         jump=np.where(uniforms[3, place] < _JUMP, sizes, 0.0) * deviation,
         jump_place=uniforms[4, place],
@@ -145,21 +155,19 @@ def factor_days(
 
 
 def factor_minutes(
-    draws: tuple[Floats, Floats],
-    days: FactorDays,
-    target: Floats,
-    minutes: Ints,
-    profile: Floats,
+    uniforms: Floats, normals: Floats, days: FactorDays, minutes: Ints, profile: Floats
 ) -> FactorMinutes:
-    """Minutes whose returns add up to `target` (sessions,) and the day's jump.
+    """Minutes whose returns add up to the move and the jump of each session.
 
-    `draws` are normals (sessions, ≥ 3, MINUTES) and uniforms (sessions, 2, MINUTES); `profile` is
-    the relative volatility of each minute (sessions, MINUTES), zero past an early close.
+    Uniforms and (at least three columns of) normals are those of `session_draws`; `profile` is
+    the relative volatility of each minute, from `volatility_profile`.
     """
-    normals, uniforms = draws
-    new = uniforms[:, 0] < _NEW_REGIME_INSIDE
+    new = uniforms < _NEW_REGIME_INSIDE
     new[:, 0] = True
-    regime = _redrawn(new, _picked(uniforms[:, 1], np.cumsum(_ODDS_INSIDE, axis=1)[days.regime]))
+    # A uniform that is small enough to mean "anew" is, rescaled, still a uniform.
+    choosing = uniforms / _NEW_REGIME_INSIDE
+    choosing[:, 0] = uniforms[:, 0]
+    regime = _redrawn(new, _picked(choosing, np.cumsum(_ODDS_INSIDE, axis=1)[days.regime]))
     shocks = normals[:, 1] * (_CLUSTER_DEVIATION * np.sqrt(1.0 - _CLUSTER_MEMORY**2))
     shocks[:, 0] = normals[:, 1, 0] * _CLUSTER_DEVIATION
     cluster = np.exp(_decaying_sum(shocks, _CLUSTER_MEMORY))
@@ -172,7 +180,7 @@ def factor_minutes(
     noise = np.sqrt(1.0 - share) * normals[:, 0] + np.sqrt(share) * reverting
     returns = deviation * (noise + _DRIFT_INSIDE[regime])
     weight = deviation**2
-    missing = (target - returns.sum(axis=1)) / weight.sum(axis=1)
+    missing = (days.move - returns.sum(axis=1)) / weight.sum(axis=1)
     returns += weight * missing[:, None]
     rows = np.arange(len(minutes))
     returns[rows, (days.jump_place * minutes).astype(np.int64)] += days.jump
@@ -187,7 +195,8 @@ def volatility_profile(minutes: Ints, opening: float, fade: float) -> Floats:
     """
     since = np.arange(MINUTES)
     left = minutes[:, None] - 1 - since
-    smile = 1.0 + opening * np.exp(-since / fade) + 0.35 * np.exp(-np.maximum(left, 0) / 25.0)
+    ending = 0.35 * np.exp(-since / 25.0)
+    smile = 1.0 + opening * np.exp(-since / fade) + ending[np.maximum(left, 0)]
     return np.where(left >= 0, smile, 0.0)
 
 

@@ -21,7 +21,7 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Check the hash chain of every run: each decision, and each session's cycle rows."""
-    from contextlib import closing
+    from dataclasses import asdict
 
     from advisor.replay import LEDGER
     from tools.errors import NoData
@@ -30,17 +30,13 @@ def verify(
     path = ledger / LEDGER if ledger.is_dir() else ledger
     if not path.is_file():
         raise NoData(f"there is no ledger at {path}; name a ledger file or an output folder")
-    with closing(Store.open(path)) as store:
+    with Store.open(path, read_only=True) as store:
         reports = {run.run_id: store.verify_chain(run.run_id) for run in store.runs()}
     if json:
-        print_json(
-            {
-                run: {"intact": report.ok, "records": report.checked, "problem": report.problem}
-                for run, report in reports.items()
-            }
-        )
+        print_json({run: asdict(report) for run, report in reports.items()})
     for run, report in reports.items():
-        words = "intact" if report.ok else f"BROKEN: {report.problem}"
-        console().print(f"run {run}: {report.checked} records, {words}")
-    if not all(report.ok for report in reports.values()):
+        size = f"{report.records} decision records, {report.cycle_rows} minute rows"
+        words = "intact" if report.intact else f"[bold red]BROKEN[/bold red]: {report.broken}"
+        console().print(f"run {run}: {size}, {words}")
+    if not all(report.intact for report in reports.values()):
         raise typer.Exit(5)

@@ -1,6 +1,6 @@
-"""`advisor replay` and `advisor demo`: sessions through the whole advisor, then files and a report."""
+"""`advisor replay` and `advisor demo`: sessions through the whole advisor, then its files."""
 
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,7 +64,10 @@ def replay(
 
     settings = load_settings(config)
     request = MarketRequest(
-        bars=tuple(bars), daily=daily, first=first.date(), last=last.date(),
+        bars=tuple(bars),
+        daily=daily,
+        first=first.date(),
+        last=last.date(),
         symbols=_watchlist(symbols, settings),
     )
     options = _options(analyst, validation, resume, fresh)
@@ -141,8 +144,8 @@ def _run(
 ) -> None:
     """Replay under a progress bar, write the files, and show what came out."""
     from advisor.exports import write_exports
-    from advisor.report import terminal_summary, write_report
     from advisor.replay import replay as run_replay
+    from advisor.report import terminal_summary, write_report
     from advisor.summary import summarise
 
     with _progress_bar() as progress:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 BASE = 45
-ALPHABET = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in "\"\\<>&")
+ALPHABET = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in '"\\<>&')
 _CODES = np.frombuffer(ALPHABET.encode("ascii"), np.uint8)
 _LIMIT = 2**53
 

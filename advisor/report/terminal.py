@@ -1,0 +1,82 @@
+"""The result for a terminal: what a person wants to know before opening the report."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from advisor.report.figures import (
+    Difference,
+    Figure,
+    count,
+    differences,
+    headline,
+    lane_figures,
+    money,
+    period,
+)
+from advisor.results import ReplayResult
+from quant_core.types import Status
+
+_STYLES = {"gain": "green", "loss": "red", "warn": "yellow", "plain": ""}
+
+
+def terminal_summary(result: ReplayResult, summary: Mapping[str, Any]) -> RenderableType:
+    """Headline, key figures by lane, what the advice was worth, and what needs attention."""
+    parts: list[RenderableType] = []
+    if result.feed == "synthetic":
+        parts.append(Text("SYNTHETIC bars: generated, not recorded from a market", "bold yellow"))
+    parts += [
+        Text(f"Replay of {', '.join(result.symbols)}: {period(result)}", style="dim"),
+        Text(headline(result, summary), style="bold"),
+        _figures(result, summary),
+    ]
+    parts += [_difference(difference) for difference in differences(result)]
+    parts += [Text(f"! {text}", style="yellow") for text in attention(result)]
+    return Group(*parts)
+
+
+def _figures(result: ReplayResult, summary: Mapping[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("")
+    accounts = summary.get("lanes") or {}
+    columns = []
+    for name, lane in result.lanes.items():
+        table.add_column(name, justify="right")
+        columns.append(lane_figures(lane, accounts.get(name, {})))
+    for row in zip(*columns, strict=True):
+        table.add_row(row[0].label, *(_cell(figure) for figure in row))
+    return table
+
+
+def _cell(figure: Figure) -> Text:
+    return Text(figure.text, style=_STYLES[figure.tone])
+
+
+def _difference(difference: Difference) -> Text:
+    measured = difference.measured
+    interval = ""
+    if measured.low == measured.low:
+        interval = f", 95 % interval {money(measured.low)} to {money(measured.high)}"
+    return Text(
+        f"advised − {difference.against}: {money(measured.mean)} a session{interval}. "
+        f"{difference.words}"
+    )
+
+
+def attention(result: ReplayResult) -> list[str]:
+    """What a person should look at: failed advice, a halted account, refused rows, gaps."""
+    found = list(result.notes)
+    for lane in result.lanes.values():
+        failed = sum(analysis.status is Status.DEGRADED for analysis in lane.analyses)
+        if failed:
+            found.append(f"{lane.name}: {failed} of {count(len(lane.analyses), 'analysis')} DEGRADED")
+        found += [f"{lane.name}: {c.state}, {c.reason}" for c in lane.risk_changes]
+    if result.bar_rejections.num_rows:
+        found.append(f"{count(result.bar_rejections.num_rows, 'row')} of bars refused, by reason in the report")
+    if result.gaps:
+        missing = sum(gap.missing for _, gap in result.gaps)
+        found.append(f"{count(len(result.gaps), 'gap')}, {count(missing, 'minute')} missing")
+    return found

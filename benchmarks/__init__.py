@@ -1,0 +1,1 @@
+"""Measured speed and memory; `make bench` prints the table and writes the JSON."""

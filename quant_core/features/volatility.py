@@ -1,0 +1,137 @@
+"""Volatility: true range and its averages, Bollinger and Keltner channels, the squeeze."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from quant_core.compiled import compiled
+from quant_core.features.feature import COUNT, DIFFERENCE, FLAG, PRICE, RATIO, Feature
+from quant_core.features.smoothing import (
+    back,
+    deviation,
+    exponential,
+    in_units,
+    mean,
+    quotient,
+    wilder,
+)
+
+FAMILY = "volatility"
+FEATURES = (
+    Feature(
+        "true_range",
+        DIFFERENCE,
+        2,
+        "max(high, previous close) - min(low, previous close)",
+        "TA-Lib TRANGE",
+        low=0.0,
+    ),
+    Feature("atr_14", DIFFERENCE, 15, "Wilder average of true_range, 14", "TA-Lib ATR", low=0.0),
+    Feature("natr_14", RATIO, 15, "100 * atr_14 / close", "TA-Lib NATR", low=0.0),
+    Feature(
+        "bb_upper",
+        PRICE,
+        20,
+        "sma_20 + 2 population deviations of 20 closes",
+        "TA-Lib BBANDS(20, 2)",
+    ),
+    Feature(
+        "bb_lower",
+        PRICE,
+        20,
+        "sma_20 - 2 population deviations of 20 closes",
+        "TA-Lib BBANDS(20, 2)",
+        low=-math.inf,
+    ),
+    Feature("bb_width", RATIO, 20, "(bb_upper - bb_lower) / sma_20", "Bollinger", low=0.0),
+    Feature(
+        "bb_percent_b",
+        RATIO,
+        20,
+        "(close - bb_lower) / (bb_upper - bb_lower); 0.5 when the closes are all equal",
+        "Bollinger",
+    ),
+    Feature(
+        "kc_upper",
+        PRICE,
+        20,
+        "EMA-20 of typical price + 1.5 * Wilder ATR-10",
+        "TA-Lib KC(20, 10, 1.5)",
+    ),
+    Feature(
+        "kc_lower",
+        PRICE,
+        20,
+        "EMA-20 of typical price - 1.5 * Wilder ATR-10",
+        "TA-Lib KC(20, 10, 1.5)",
+        low=-math.inf,
+    ),
+    Feature(
+        "kc_position",
+        RATIO,
+        20,
+        "(close - middle) / (kc_upper - middle); 0 when the channel has no width",
+        "Keltner, Raschke",
+    ),
+    Feature(
+        "squeeze",
+        FLAG,
+        20,
+        "1 when bb_upper < kc_upper and bb_lower > kc_lower",
+        "Carter, TTM squeeze",
+    ),
+    Feature(
+        "squeeze_bars",
+        COUNT,
+        20,
+        "bars the squeeze has been on, this one included; at most 100",
+        "Carter, TTM squeeze",
+        high=100.0,
+    ),
+)
+
+_ATR_14, _ATR_10 = range(2)
+_CLOSES, _TYPICAL = range(2)
+
+STATE = np.dtype(
+    [("wilder", np.float64, (2,)), ("sum", np.float64, (2,)), ("squeezed", np.int64)]
+)
+
+
+@compiled
+def step(window: Any, state: Any, row: Any) -> None:
+    """Fill the volatility features of the newest bar."""
+    count, close = window.count, window.close
+    true_range, atr_10 = np.nan, np.nan
+    row.atr_14 = np.nan
+    if count > 1:
+        previous = window.previous_close
+        true_range = max(window.high, previous) - min(window.low, previous)
+        row.atr_14 = wilder(state.wilder, _ATR_14, count - 1, true_range, 14)
+        atr_10 = wilder(state.wilder, _ATR_10, count - 1, true_range, 10)
+    row.true_range = true_range
+    row.natr_14 = 100.0 * row.atr_14 / close
+
+    average = mean(state.sum, _CLOSES, count, close, back(window.closes, count, 19), 20)
+    spread = np.nan
+    if count >= 20:
+        spread = 0.0 if window.flat >= 20 else deviation(window.closes, count, 20, average)
+    row.bb_upper = average + 2.0 * spread
+    row.bb_lower = average - 2.0 * spread
+    row.bb_width = 4.0 * spread / average
+    row.bb_percent_b = 0.5 + quotient(close - average, 4.0 * spread, 0.0)
+
+    middle = exponential(state.sum, _TYPICAL, count, window.typical, 20)
+    half = 1.5 * atr_10
+    row.kc_upper = middle + half
+    row.kc_lower = middle - half
+    row.kc_position = in_units(close - middle, half, close)
+
+    row.squeeze = np.nan
+    row.squeeze_bars = np.nan
+    if count >= 20:
+        squeezed = row.bb_upper < row.kc_upper and row.bb_lower > row.kc_lower
+        state.squeezed = min(state.squeezed + 1, 100) if squeezed else 0
+        row.squeeze = 1.0 if squeezed else 0.0
+        row.squeeze_bars = state.squeezed

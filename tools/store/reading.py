@@ -1,0 +1,106 @@
+"""From rows back to domain types, and to the state in which a lane was left."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, select
+
+from quant_core.cycles import CycleRows
+from tools.errors import BadInput
+from tools.store import cycles as cycle_rows
+from tools.store import tables
+from tools.store.chain import Lane
+from tools.store.codec import LANE_DAYS, Kind
+from tools.store.columns import Kept, Minute
+from tools.store.cycles import OpenSession
+from tools.store.dialect import Unreadable
+from tools.store.statements import Statements
+
+R = TypeVar("R")
+_CHAIN = tables.of(tables.Decisions)
+_LANES = tables.of(tables.Lanes)
+_DAYS = LANE_DAYS.table
+_minute = Minute()
+
+
+def records(
+    connection: Connection, sql: Statements, kind: Kind[R], run: int, lane: str, as_of: Kept
+) -> list[R]:
+    """A lane's records of a kind known at a moment, in the order in which they were written."""
+    rows = sql.known_of_kind[kind.table].run(
+        connection, run=run, lane=lane, kind=kind.name, as_of=as_of
+    )
+    found = []
+    for seq, *row in rows:
+        try:
+            found.append(kind.record(row))
+        except Unreadable as error:
+            raise Unreadable(f"record {seq} of lane {lane}: {error}") from error
+    return found
+
+
+def cycles(connection: Connection, sql: Statements, run: int, lane: str, through: int) -> CycleRows:
+    """A lane's minute rows up to a minute."""
+    symbols = watchlist(connection, run, lane)
+    rows = cycles_between(connection, sql, run, lane, cycle_rows.FIRST, through)
+    return cycle_rows.from_stored(symbols, rows)
+
+
+def cycles_between(
+    connection: Connection, sql: Statements, run: int, lane: str, after: int, through: int
+) -> Sequence[Sequence[Any]]:
+    """Raw minute rows with after < minute <= through; bounds are clipped to those of `cycles`."""
+    bounds = (max(after, cycle_rows.FIRST), min(through, cycle_rows.LAST))
+    found: Sequence[Sequence[Any]] = sql.cycles.run(
+        connection,
+        run=run,
+        lane=lane,
+        after=_minute.keep(bounds[0]),
+        through=_minute.keep(bounds[1]),
+    ).fetchall()
+    return found
+
+
+def watchlist(connection: Connection, run: int, lane: str) -> tuple[str, ...]:
+    """The symbols a lane was started with, in order; none for a lane that never was."""
+    of_lane = select(_LANES.c.symbols).where(_LANES.c.run == run, _LANES.c.lane == lane)
+    return connection.execute(of_lane).scalar() or ()
+
+
+def lane(connection: Connection, sql: Statements, run: int, name: str) -> Lane:
+    """A lane as it was left; BadInput when its rows are not what it was left with."""
+    of_lane = select(_LANES).where(_LANES.c.run == run, _LANES.c.lane == name)
+    row = connection.execute(of_lane).mappings().first()
+    if row is None:
+        return Lane.new(run, name)
+    last = connection.execute(
+        select(_CHAIN.c.seq, _CHAIN.c.hash)
+        .where(_CHAIN.c.run == run, _CHAIN.c.lane == name)
+        .order_by(_CHAIN.c.seq.desc())
+        .limit(1)
+    ).first()
+    session = _open_session(connection, sql, run, name, row["symbols"])
+    left = (row["seq"], row["hash"], row["open_rows"], row["open_digest"])
+    seq, head = last or (0, Lane.new(run, name).hash)
+    if (seq, head, session.rows, session.digest.hexdigest()) != left:
+        raise BadInput(
+            f"lane {name} of the ledger was changed since it was last written; "
+            "nothing is added to it. Verify the run to see what, or discard the run"
+        )
+    return Lane(run=run, name=name, seq=seq, hash=head, session=session, exists=True)
+
+
+def _open_session(
+    connection: Connection, sql: Statements, run: int, name: str, symbols: tuple[str, ...]
+) -> OpenSession:
+    through = connection.execute(
+        select(_DAYS.c.cycles_through)
+        .where(_DAYS.c.run == run, _DAYS.c.lane == name)
+        .order_by(_DAYS.c.seq.desc())
+        .limit(1)
+    ).scalar()
+    last = None if through is None else (through, len(symbols))
+    after = cycle_rows.FIRST if through is None else through
+    rows = cycles_between(connection, sql, run, name, after, cycle_rows.LAST)
+    session = OpenSession(symbols=symbols, last=last)
+    return session.extended(cycle_rows.from_stored(symbols, rows))

@@ -1,0 +1,293 @@
+"""The ledger: everything that was decided, kept so that nobody has to take our word for it.
+
+Invariants: a cycle is written whole or not at all; records are only ever appended, each chained to
+the one before; every row belongs to a run and so to a configuration and a version of the code;
+one process writes, any number read; no query returns what was not known at its `as_of`.
+
+A lane's head is kept in memory between commits and read again, and checked, when a ledger is
+opened. After an error nothing has moved: neither the ledger nor the head.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from quant_core.calendar import to_minute
+from quant_core.cycles import CycleRows
+from quant_core.types import (
+    Analysis,
+    Decision,
+    Fill,
+    LaneDay,
+    Order,
+    OrderRejection,
+    RiskChange,
+    Snapshot,
+    Trade,
+    Transition,
+)
+from tools.errors import BadInput, NoData
+from tools.ports import LedgerRecord
+from tools.store import chain, codec, dialect, reading, runs, schema, tables, verify
+from tools.store.columns import Moment
+from tools.store.runs import Run
+from tools.store.statements import Statements
+from tools.store.verify import ChainReport
+
+R = TypeVar("R")
+_RUNS = tables.of(tables.Runs)
+_LANES = tables.of(tables.Lanes)
+
+
+class Store:
+    """A ledger that is open. Use `Store.open`; close it, or use it as a context manager."""
+
+    def __init__(self, engine: Engine, release: Callable[[], None] | None) -> None:
+        """Over a database with the newest schema; `release` gives up the right to write."""
+        self._engine = engine
+        self._release = release
+        self._sql = Statements(engine.dialect, [kind.table for kind in codec.KINDS.values()])
+        self._lanes: dict[tuple[str, str], chain.Lane] = {}
+        self._writing = threading.Lock()
+
+    @classmethod
+    def open(
+        cls,
+        where: str | Path,
+        *,
+        read_only: bool = False,
+        synchronous: dialect.Synchronous = "FULL",
+    ) -> "Store":
+        """Open the ledger at a path or database URL, creating or migrating it when writing.
+
+        `synchronous="NORMAL"` is for replays: see `dialect.engine_at`. Raises BadInput for what
+        is not a ledger, has a newer schema, or is being written by another process; NoData when
+        there is nothing to read; Transient when it is locked for the moment.
+        """
+        engine = dialect.engine_at(where, synchronous)
+        if read_only and dialect.is_missing(engine):
+            raise NoData(f"there is no ledger at {dialect.place(engine)}")
+        release = None
+        try:
+            with dialect.explained(engine):
+                current = schema.is_current(engine)
+                release = None if read_only else dialect.hold_writer(engine)
+                if not current and read_only:
+                    raise BadInput(
+                        f"the ledger {dialect.place(engine)} has an older schema; "
+                        "open it once for writing, which brings it up to date"
+                    )
+                if not current:
+                    schema.migrate(engine)
+        except BaseException:
+            engine.dispose()
+            if release:
+                release()
+            raise
+        return cls(engine, release)
+
+    def close(self) -> None:
+        """Close the database and let others write."""
+        self._engine.dispose()
+        if self._release:
+            self._release()
+            self._release = None
+
+    def __enter__(self) -> "Store":
+        """The store itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    # Runs
+
+    def start_run(
+        self, run_id: str, *, kind: str, config_hash: str, code_version: str, config_json: str
+    ) -> Run:
+        """Enter a new run; BadInput when its name is taken."""
+        run = Run(
+            run_id=run_id,
+            kind=kind,
+            config_hash=config_hash,
+            code_version=code_version,
+            config_json=config_json,
+            status="running",
+            created_at=datetime.now(UTC),
+        )
+        with self._write() as connection:
+            if runs.find(connection, run_id) is not None:
+                raise BadInput(
+                    f"the ledger has a run {run_id!r} already; go on with it, or discard it first"
+                )
+            values = {name: getattr(run, name) for name in Run.__slots__}
+            connection.execute(insert(_RUNS).values(**values, seal=runs.seal(run, {})))
+        return run
+
+    def finish_run(self, run_id: str) -> Run:
+        """Close a run for good and seal its heads."""
+        with self._write() as connection:
+            kept = runs.get(connection, run_id)
+            run = runs.finished(kept.run)
+            seal = runs.seal(run, runs.heads(connection, kept.key))
+            connection.execute(
+                update(_RUNS).where(_RUNS.c.id == kept.key).values(status=run.status, seal=seal)
+            )
+        self._forget(run_id)
+        return run
+
+    def discard_run(self, run_id: str) -> None:
+        """Delete a run and everything it owns; NoData when there is none."""
+        with self._write() as connection:
+            key = runs.get(connection, run_id).key
+            connection.execute(delete(_RUNS).where(_RUNS.c.id == key))
+        self._forget(run_id)
+
+    def run(self, run_id: str) -> Run | None:
+        """A run, or None when there is none of that name."""
+        with self._read() as connection:
+            kept = runs.find(connection, run_id)
+            return None if kept is None else kept.run
+
+    def runs(self) -> list[Run]:
+        """All runs in the order in which they were started."""
+        with self._read() as connection:
+            return runs.listed(connection)
+
+    def heads(self, run_id: str) -> dict[str, str]:
+        """The hash of the last record of each lane: equal heads, equal decisions."""
+        with self._read() as connection:
+            return runs.heads(connection, runs.get(connection, run_id).key)
+
+    def _forget(self, run_id: str) -> None:
+        self._lanes = {key: lane for key, lane in self._lanes.items() if key[0] != run_id}
+
+    # Writing
+
+    def commit_cycle(
+        self,
+        run_id: str,
+        lane: str,
+        cycles: CycleRows | None,
+        records: Sequence[LedgerRecord],
+        checkpoint: bytes | None,
+    ) -> None:
+        """Write one cycle of a lane in one transaction: minute rows, records in order, state.
+
+        A `LaneDay` closes the session: it is sealed with the digest of the minute rows since the
+        last one, those of this cycle included. `checkpoint` replaces the lane's state; None keeps
+        it. Raises BadInput for what cannot be kept, Transient when the database could not write.
+        """
+        with self._writing:
+            growth = chain.grown(self._lane(run_id, lane), cycles, records)
+            with self._write() as connection:
+                chain.write(connection, self._sql, growth, checkpoint)
+            self._lanes[run_id, lane] = growth.after
+
+    def _lane(self, run_id: str, lane: str) -> chain.Lane:
+        known = self._lanes.get((run_id, lane))
+        if known is not None:
+            return known
+        with self._read() as connection:
+            kept = runs.get(connection, run_id)
+            if kept.run.status == "finished":
+                raise BadInput(f"run {run_id!r} is finished; start another one")
+            return reading.lane(connection, self._sql, kept.key, lane)
+
+    # Reading
+
+    def snapshots(self, run_id: str, lane: str, *, as_of: datetime) -> list[Snapshot]:
+        """Premarket snapshots known at `as_of`."""
+        return self._records(codec.SNAPSHOTS, run_id, lane, as_of)
+
+    def analyses(self, run_id: str, lane: str, *, as_of: datetime) -> list[Analysis]:
+        """Market analyses known at `as_of`."""
+        return self._records(codec.ANALYSES, run_id, lane, as_of)
+
+    def decisions(self, run_id: str, lane: str, *, as_of: datetime) -> list[Decision]:
+        """Signals with their plans and verdicts known at `as_of`."""
+        return self._records(codec.DECISIONS, run_id, lane, as_of)
+
+    def orders(self, run_id: str, lane: str, *, as_of: datetime) -> list[Order]:
+        """Orders decided by `as_of`."""
+        return self._records(codec.ORDERS, run_id, lane, as_of)
+
+    def fills(self, run_id: str, lane: str, *, as_of: datetime) -> list[Fill]:
+        """Fills known at `as_of`."""
+        return self._records(codec.FILLS, run_id, lane, as_of)
+
+    def order_rejections(self, run_id: str, lane: str, *, as_of: datetime) -> list[OrderRejection]:
+        """Orders, or rests of orders, known at `as_of` not to have filled."""
+        return self._records(codec.ORDER_REJECTIONS, run_id, lane, as_of)
+
+    def trades(self, run_id: str, lane: str, *, as_of: datetime) -> list[Trade]:
+        """Trades closed, and known to be, at `as_of`."""
+        return self._records(codec.TRADES, run_id, lane, as_of)
+
+    def transitions(self, run_id: str, lane: str, *, as_of: datetime) -> list[Transition]:
+        """State changes known at `as_of`."""
+        return self._records(codec.TRANSITIONS, run_id, lane, as_of)
+
+    def risk_changes(self, run_id: str, lane: str, *, as_of: datetime) -> list[RiskChange]:
+        """Changes of the account's risk state known at `as_of`."""
+        return self._records(codec.RISK_CHANGES, run_id, lane, as_of)
+
+    def lane_days(self, run_id: str, lane: str, *, as_of: datetime) -> list[LaneDay]:
+        """Sessions that had ended by `as_of`."""
+        return self._records(codec.LANE_DAYS, run_id, lane, as_of)
+
+    def cycles(self, run_id: str, lane: str, *, as_of: datetime) -> CycleRows:
+        """Minute rows whose bar had closed by `as_of`; no rows, no symbols for an unknown lane."""
+        through = to_minute(_aware(as_of)) - 1
+        with self._read() as connection:
+            key = runs.get(connection, run_id).key
+            return reading.cycles(connection, self._sql, key, lane, through)
+
+    def checkpoint(self, run_id: str, lane: str) -> bytes | None:
+        """The lane's state as of its last cycle, or None when it has none."""
+        of_lane = select(_LANES.c.checkpoint).where(_LANES.c.lane == lane)
+        with self._read() as connection:
+            key = runs.get(connection, run_id).key
+            state = connection.execute(of_lane.where(_LANES.c.run == key)).scalar()
+            return None if state is None else bytes(state)
+
+    def verify_chain(self, run_id: str) -> ChainReport:
+        """Read every row of a run again and say whether, and where, its history was changed."""
+        with self._read() as connection:
+            return verify.run(connection, self._sql, runs.get(connection, run_id))
+
+    def _records(self, kind: codec.Kind[R], run_id: str, lane: str, as_of: datetime) -> list[R]:
+        moment = Moment().keep(_aware(as_of))
+        with self._read() as connection:
+            key = runs.get(connection, run_id).key
+            return reading.records(connection, self._sql, kind, key, lane, moment)
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with dialect.explained(self._engine), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        if self._release is None:
+            raise BadInput(f"the ledger {dialect.place(self._engine)} is open for reading only")
+        with dialect.explained(self._engine), self._engine.begin() as connection:
+            yield connection
+
+
+def _aware(as_of: Any) -> datetime:
+    if not isinstance(as_of, datetime) or as_of.tzinfo is None:
+        raise BadInput(f"as_of must be a moment with a time zone, not {as_of!r}")
+    return as_of
