@@ -70,13 +70,14 @@ class Market:
         return [history.snapshot(index, self.calendar) for history in self.histories]
 
     def benchmark(self) -> list[float]:
-        """Daily return of an equal-weight holding of the watchlist, one value per session."""
+        """Daily return of an equal-weight holding of the watchlist; NaN where no symbol has one."""
         closes = np.array([_session_closes(bars, self) for bars in self.minutes])
         with np.errstate(invalid="ignore"):
             returns = closes[:, 1:] / closes[:, :-1] - 1.0
         known = ~np.isnan(returns)
-        counts = np.maximum(known.sum(axis=0), 1)
-        return [float(value) for value in np.where(known, returns, 0.0).sum(axis=0) / counts]
+        with np.errstate(invalid="ignore"):
+            means = np.where(known, returns, 0.0).sum(axis=0) / known.sum(axis=0)
+        return [float(value) for value in means]
 
 
 def prepare_market(request: MarketRequest, settings: Settings) -> Market:

@@ -137,7 +137,7 @@ def _volumes(known: Traits, path: FactorMinutes, noise: Floats, busyness: Floats
     unusual = noise.copy()
     unusual[:, 1:] += 0.4 * noise[:, :-1]
     shares = np.exp(0.33 * unusual + 0.18 * np.minimum(surprise, 4.0)) * busyness
-    typical = 0.68 * known.daily_volume / MINUTES / known.minute_volatility
+    typical = 0.73 * known.daily_volume / MINUTES / known.minute_volatility
     whole: Floats = np.maximum(np.rint(shares * path.deviation * typical), 1.0)
     return whole
 

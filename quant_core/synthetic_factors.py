@@ -54,11 +54,11 @@ _ODDS_INSIDE = np.array(
     ]
 )
 _NEW_REGIME_INSIDE = 1 / 50
-_DRIFT_INSIDE = np.array([0.09, -0.09, 0.0, 0.0])
+_DRIFT_INSIDE = np.array([0.10, -0.10, 0.0, 0.0])
 _SCALE_INSIDE = np.array([1.0, 1.0, 0.85, 1.30])
-# Share of the variance that is transient: it decays by 15 % a minute, which is mean reversion.
-_TRANSIENT = np.array([0.08, 0.08, 0.35, 0.20])
-_TRANSIENT_MEMORY = 0.85
+# Share of the variance that is transient: it decays by 30 % a minute, which is mean reversion.
+_TRANSIENT = np.array([0.05, 0.05, 0.30, 0.15])
+_TRANSIENT_MEMORY = 0.70
 _CLUSTER_DEVIATION = 0.27
 _CLUSTER_MEMORY = 0.97
 
@@ -170,7 +170,7 @@ def factor_minutes(
     regime = _redrawn(new, _picked(choosing, np.cumsum(_ODDS_INSIDE, axis=1)[days.regime]))
     shocks = normals[:, 1] * (_CLUSTER_DEVIATION * np.sqrt(1.0 - _CLUSTER_MEMORY**2))
     shocks[:, 0] = normals[:, 1, 0] * _CLUSTER_DEVIATION
-    cluster = np.exp(_decaying_sum(shocks, _CLUSTER_MEMORY))
+    cluster = np.exp(_decaying_sum(shocks, _CLUSTER_MEMORY) - _CLUSTER_DEVIATION**2)
     scale = days.deviation / np.sqrt(np.sum(profile**2, axis=1))
     deviation = profile * cluster * _SCALE_INSIDE[regime] * scale[:, None]
     pull = _decaying_sum(normals[:, 2].copy(), _TRANSIENT_MEMORY)
@@ -195,7 +195,7 @@ def volatility_profile(minutes: Ints, opening: float, fade: float) -> Floats:
     """
     since = np.arange(MINUTES)
     left = minutes[:, None] - 1 - since
-    ending = 0.35 * np.exp(-since / 25.0)
+    ending = 0.45 * np.exp(-since / 25.0)
     smile = 1.0 + opening * np.exp(-since / fade) + ending[np.maximum(left, 0)]
     return np.where(left >= 0, smile, 0.0)
 

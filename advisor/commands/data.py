@@ -40,7 +40,8 @@ _Map = Annotated[
 ]
 _TimeframeOption = Annotated[_Timeframe, typer.Option(help="Length of the bars.")]
 _Symbols = Annotated[
-    list[str] | None, typer.Option("--symbol", help="Only this symbol; repeat for more.")
+    list[str] | None,
+    typer.Option("--symbol", help="Only this symbol; repeat, or separate by commas, for more."),
 ]
 _Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
@@ -185,8 +186,9 @@ def _inspect(
     from tools.market.files import read_bars
     from tools.market.inspection import calendar_of, inspect_bars
 
+    named = [part.strip().upper() for text in symbols or () for part in text.split(",")]
     with console().status("Reading bars …"):
-        bars = read_bars(sources, symbols or None, form)
+        bars = read_bars(sources, [name for name in named if name] or None, form)
         calendar = calendar_of(bars.values())
         return [inspect_bars(raw, calendar, form.timeframe) for raw in bars.values()]
 

@@ -33,17 +33,30 @@ _Bars = Annotated[
     list[Path],
     typer.Option("--bars", help="Folder (or file) of 1-minute bars; repeat for more history."),
 ]
-_Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+_From = Annotated[
+    datetime,
+    typer.Option(
+        "--from", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="First date that is traded."
+    ),
+]
+_To = Annotated[
+    datetime,
+    typer.Option(
+        "--to", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Last date that is traded."
+    ),
+]
 _Out = Annotated[Path, typer.Option(help="Folder for exports, report and ledger.")]
 _Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
 _Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
-_Fresh = Annotated[bool, typer.Option(help="Discard an earlier run in --out and start clean.")]
+_Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Discard an earlier run in --out and start clean.")
+]
 
 
 def replay(
     bars: _Bars,
-    first: Annotated[_Day, typer.Option("--from", help="First date that is traded.")],
-    last: Annotated[_Day, typer.Option("--to", help="Last date that is traded.")],
+    first: _From,
+    last: _To,
     out: _Out,
     daily: Annotated[
         Path | None, typer.Option(help="Folder of daily bars; without it no symbol arms.")
@@ -51,9 +64,15 @@ def replay(
     symbols: Annotated[
         str | None, typer.Option(help="Comma-separated watchlist; default from the settings.")
     ] = None,
-    analyst: Annotated[AnalystChoice, typer.Option()] = AnalystChoice.RULES,
-    validation: Annotated[ValidationChoice, typer.Option()] = ValidationChoice.OFF,
-    resume: Annotated[bool, typer.Option(help="Go on with an interrupted run in --out.")] = False,
+    analyst: Annotated[
+        AnalystChoice, typer.Option(help="Who proposes multipliers; none: the baseline lane alone.")
+    ] = AnalystChoice.RULES,
+    validation: Annotated[
+        ValidationChoice, typer.Option(help="Who rules on signals before they are ordered.")
+    ] = ValidationChoice.OFF,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")
+    ] = False,
     fresh: _Fresh = False,
     config: _Config = None,
     json: _Json = False,

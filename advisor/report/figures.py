@@ -173,8 +173,8 @@ def period(result: ReplayResult) -> str:
     return f"{count(len(sessions), 'session')}, {days}"
 
 
-def headline(result: ReplayResult, summary: Mapping[str, Any]) -> str:
-    """The result in one line."""
+def headline(result: ReplayResult, summary: Mapping[str, Any]) -> list[str]:
+    """The result in one line, lane by lane, so that a line may break between lanes only."""
     parts = []
     for name, lane in result.lanes.items():
         account = (summary.get("lanes") or {}).get(name, {})
@@ -183,5 +183,4 @@ def headline(result: ReplayResult, summary: Mapping[str, Any]) -> str:
         share = "" if gained is None else f" ({percent(gained)})"
         detail = f" in {count(len(lane.trades), 'trade')}" if lane is result.main else ""
         parts.append(f"{name} {money(pnl)}{share}{detail}")
-    text = "; ".join(parts)
-    return text[:1].upper() + text[1:] + "."
+    return parts

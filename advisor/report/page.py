@@ -9,7 +9,7 @@ writes text nodes only); the same payload gives the same bytes.
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -40,7 +40,7 @@ def render(payload: Mapping[str, Any]) -> str:
         "title": escape(("SYNTHETIC · " if synthetic else "") + f"Replay of {run['period']}"),
         "banner": banner,
         "kicker": escape(f"Replay of {', '.join(payload['symbols'])} · {run['period']}"),
-        "headline": escape(run["headline"]),
+        "headline": _headline(run["headline"]),
         "identity": escape(f"Run {run['id']}, settings {run['config']}, code {run['code']}."),
         "style": style,
         "script": script,
@@ -48,6 +48,10 @@ def render(payload: Mapping[str, Any]) -> str:
     }
     template = (ASSETS / "page.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
+
+
+def _headline(parts: Sequence[str]) -> str:
+    return " ".join(f'<span class="keep">{escape(part)}</span>' for part in parts)
 
 
 @lru_cache(maxsize=1)

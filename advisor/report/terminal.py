@@ -1,5 +1,6 @@
 """The result for a terminal: what a person wants to know before opening the report."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from advisor.report.figures import (
     money,
     period,
 )
+from advisor.report.premises import rejection_counts
 from advisor.results import ReplayResult
 from quant_core.types import Status
 
@@ -30,7 +32,7 @@ def terminal_summary(result: ReplayResult, summary: Mapping[str, Any]) -> Render
         parts.append(Text("SYNTHETIC bars: generated, not recorded from a market", "bold yellow"))
     parts += [
         Text(f"Replay of {', '.join(result.symbols)}: {period(result)}", style="dim"),
-        Text(headline(result, summary), style="bold"),
+        Text("; ".join(headline(result, summary)), style="bold"),
         _figures(result, summary),
     ]
     parts += [_difference(difference) for difference in differences(result)]
@@ -72,10 +74,12 @@ def attention(result: ReplayResult) -> list[str]:
     for lane in result.lanes.values():
         failed = sum(analysis.status is Status.DEGRADED for analysis in lane.analyses)
         if failed:
-            found.append(f"{lane.name}: {failed} of {count(len(lane.analyses), 'analysis')} DEGRADED")
+            found.append(f"{lane.name}: {failed:,} of {len(lane.analyses):,} analyses DEGRADED")
         found += [f"{lane.name}: {c.state}, {c.reason}" for c in lane.risk_changes]
-    if result.bar_rejections.num_rows:
-        found.append(f"{count(result.bar_rejections.num_rows, 'row')} of bars refused, by reason in the report")
+    refused: Counter[str] = Counter()
+    for row in rejection_counts(result.bar_rejections):
+        refused[row["reason"]] += row["count"]
+    found += [f"{count(n, 'row')} refused: {reason}" for reason, n in refused.most_common()]
     if result.gaps:
         missing = sum(gap.missing for _, gap in result.gaps)
         found.append(f"{count(len(result.gaps), 'gap')}, {count(missing, 'minute')} missing")

@@ -13,12 +13,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from quant_core.desk import HALTED, REDUCING, Desk
-from quant_core.parameters import RiskLimits, StdevParameters, pack
-from quant_core.risk.plan import CHECKS, exposures, plan_entry
 from quant_core.events import plan_of
-from quant_core.parameters import FillRules
+from quant_core.parameters import FillRules, RiskLimits, StdevParameters, pack
+from quant_core.risk.plan import CHECKS, exposures, plan_entry
 from quant_core.types import Plan
-from tests.quant_core.worlds import LIFTED, NAN, Day, long_day
+from tests.quant_core.worlds import LIFTED, NAN, NEXT_DAY, Day, long_day
 
 NOW = 29_000_000
 
@@ -246,12 +245,10 @@ def test_r47_the_count_starts_anew_each_minute():
     for symbol in range(4):
         day.z([-1.3, -0.5], symbol, at=symbol // 2)
     limits = RiskLimits(max_positions=10, max_orders_per_minute=2)
-    assert [d.plan.quantity for d in day.play(limits=limits).decisions] == [100] * 4
+    assert [d.plan.blocked_by for d in day.play(limits=limits).decisions] == [""] * 4
 
 
 def test_r37_a_symbols_third_trade_of_the_day_is_refused_and_tomorrow_is_new():
-    from tests.quant_core.worlds import NEXT_DAY
-
     day = Day().z([-1.3, -0.5], at=0).z([-1.3, -0.5], at=30).z([-1.3, -0.5], at=60)
     for row in (10, 40):
         day.bar(row, high=103.0)

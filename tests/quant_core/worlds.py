@@ -393,7 +393,9 @@ def random_day(seed: int, symbols: int = 4, session: Session = FULL_DAY) -> Day:
     day.columns["atr_5m"] = np.where(rng.random(shape) < 0.02, NAN, atr)
     absent = rng.random(shape) < rng.choice([0.0, 0.03, 0.4])
     absent[rng.random(shape[0]) < 0.01] = True
-    absent[FLAT - 5 :, 0] |= rng.random() < 0.3
+    for symbol in np.flatnonzero(rng.random(symbols) < 0.3):  # falls silent, some come back late
+        begin, end = rng.integers(5, NOON), rng.choice([FLAT - 2, FLAT + 3, shape[0]])
+        absent[begin:end, symbol] = True
     for row, symbol in zip(*np.nonzero(absent), strict=True):
         day.missing(int(row), symbol=int(symbol))
     for row in range(0, session.minutes, 15):
@@ -409,7 +411,7 @@ def random_limits(seed: int) -> RiskLimits:
     pick = lambda *values: float(rng.choice(values))  # noqa: E731
     return RiskLimits(
         max_risk_per_trade=pick(0.1, 1.0, 5.0),
-        max_position=pick(2.0, 10.0, 25.0),
+        max_position=pick(0.5, 10.0, 25.0),
         max_symbol_exposure=pick(3_000.0, 10_000.0, np.inf),
         max_total_exposure=pick(5_000.0, 20_000.0, 50_000.0, np.inf),
         max_open_risk=pick(0.05, 0.5, 10.0),

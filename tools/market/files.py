@@ -99,9 +99,9 @@ def read_bars(
 ) -> dict[str, RawBars]:
     """All rows of the symbols (None: of every symbol) in files and folders, in stored order.
 
-    A symbol comes from the `symbol` column, else from the file's name. The result is in the order
-    of `symbols`, else by name. A symbol without rows is NoData when `required`, else left out;
-    what cannot be read is BadInput.
+    A symbol comes from the `symbol` column, else from the file's name (in capitals). The result is
+    in the order of `symbols`, else by name. A symbol without rows is NoData when `required`, else
+    left out; what cannot be read is BadInput.
     """
     files = find_files(sources)
     wanted = None if symbols is None else frozenset(symbols)

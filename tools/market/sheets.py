@@ -49,11 +49,11 @@ class BarFile:
     name: str
 
     @property
-    def stem(self) -> str:
-        """The file name without its suffix: the symbol, when no column says it."""
+    def symbol(self) -> str:
+        """The file name without its suffix, in capitals: the symbol, when no column says it."""
         name = self.path.name
         suffix = next(s for s in _SUFFIXES if name.lower().endswith(s))
-        return name[: -len(suffix)]
+        return name[: -len(suffix)].upper()
 
     @property
     def is_parquet(self) -> bool:
@@ -160,7 +160,7 @@ def _read_parquet(file: BarFile, columns: Mapping[str, str], wanted: Symbols) ->
     with pq.ParquetFile(file.path) as parquet:
         located = locate(parquet.schema_arrow.names, columns, file)
         sizes = [parquet.metadata.row_group(i).num_rows for i in range(parquet.num_row_groups)]
-        symbol: str | None = file.stem
+        symbol: str | None = file.symbol
         kept = list(range(len(sizes)))
         if "symbol" in located:
             ranges = _symbol_ranges(parquet, located["symbol"][0])
@@ -206,7 +206,7 @@ def _may_hold(bounds: tuple[str, str] | None, wanted: Symbols) -> bool:
 def _read_csv(file: BarFile, columns: Mapping[str, str], wanted: Symbols) -> Sheet | None:
     names, delimiter = _csv_header(file)
     located = locate(names, columns, file)
-    symbol = None if "symbol" in located else file.stem
+    symbol = None if "symbol" in located else file.symbol
     if symbol is not None and wanted is not None and symbol not in wanted:
         return None
     needed = {name for found in located.values() for name in found}

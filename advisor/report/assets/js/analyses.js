@@ -28,7 +28,7 @@ function drawAdvice() {
   if (!adviceStage) {
     adviceStage = new Stage(host, {
       label: "Multipliers on the four thresholds over time",
-      height: () => 270,
+      height: () => 318,
       domain: () => { const { begin, end } = adviceScene(); return [begin, end]; },
       snap: (value) => Math.round(value),
       step: () => (adviceRange === "all" ? 15 : 1),
@@ -54,7 +54,7 @@ function paintAdvice(stage) {
   for (const analysis of analyses) paintAnalysis(stage, analysis, end);
   FACTORS.forEach((name, i) => {
     const floor = top + i * room;
-    const y = stage.panel(floor + 4, room - 12, [-1, 1], { marks: [-1, 0, 1], write: (power) => ({ "-1": "×0.5", 0: "×1", 1: "×2" })[power] });
+    const y = stage.panel(floor + 8, room - 22, [-1, 1], { marks: [-1, 0, 1], write: (power) => ({ "-1": "×0.5", 0: "×1", 1: "×2" })[power] });
     const points = steps.map((step) => [sessions[step.session].begin + step.row, Math.log2(step.factors[i])]);
     const line = stepPath(points, end, stage.x, y);
     if (!line) return;

@@ -100,7 +100,7 @@ function differenceBlock([against, words, mean, low, high, total, count]) {
   new ResizeObserver(() => paintStrip(plot, each, mean, low, high)).observe(plot);
   const range = missing(low) ? "no interval" : `95 % interval ${money(low)} … ${money(high)}`;
   return h("article", { class: "difference" },
-    h("h3", {}, swatch("advised"), "advised − ", swatch(against), against),
+    h("h3", {}, `Advised minus ${against}`),
     h("p", { class: "big" }, h("b", {}, money(mean)), " a session ", h("small", {}, range)),
     plot,
     h("p", {}, words),

@@ -16,7 +16,7 @@ const SORTS = {
 
 function drawLog() {
   filters.lane = lanes.length ? lanes[0].name : "";
-  filters.kinds = new Set(["signal", "trade", "analysis", "refusal", "risk"]);
+  filters.kinds = new Set(["signal", "trade", "refusal", "risk"]);
   show(byId("log-tools"),
     h("input", { type: "search", id: "log-text", placeholder: "Search reasons, evidence, numbers …", "aria-label": "Search the records",
       oninput: (event) => change("text", event.target.value.trim().toLowerCase()) }),
@@ -35,14 +35,13 @@ function drawLog() {
 function kindChips() {
   const group = h("div", { class: "chips", role: "group", "aria-label": "Kinds of record" });
   for (const [kind, name] of KINDS) {
-    const count = lanes.reduce((sum, lane) => sum + lane.records.filter((record) => record.kind === kind).length, 0);
-    if (!count) continue;
+    if (!lanes.some((lane) => lane.records.some((record) => record.kind === kind))) continue;
     const chip = h("button", { type: "button", "data-kind": kind, "aria-pressed": String(filters.kinds.has(kind)), onclick: () => {
       if (filters.kinds.has(kind)) filters.kinds.delete(kind);
       else filters.kinds.add(kind);
       chip.setAttribute("aria-pressed", String(filters.kinds.has(kind)));
       refreshLog();
-    } }, name);
+    } }, name, " ", h("small", {}));
     group.append(chip);
   }
   return group;
@@ -81,6 +80,9 @@ function refreshLog() {
   for (const cell of byId("log-head").querySelectorAll("th[data-sort]")) {
     const active = cell.dataset.sort === filters.sort;
     cell.setAttribute("aria-sort", active ? (filters.down ? "descending" : "ascending") : "none");
+  }
+  for (const chip of byId("log-tools").querySelectorAll("[data-kind]")) {
+    chip.lastChild.textContent = whole(all.filter((record) => record.kind === chip.dataset.kind).length);
   }
   byId("log-count").textContent = `${whole(found.length)} of ${whole(all.length)}`;
   byId("log-body").replaceChildren();

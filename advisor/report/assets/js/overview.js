@@ -8,13 +8,21 @@ function drawHead() {
   show(byId("facts"),
     fact("Sessions", `${sessions.length} · ${days}`), fact("Symbols", data.symbols.join(" ")),
     fact("Feed", run.feed), fact("Analyst", run.analyst), fact("Validation", run.validation),
-    lanes.length && lanes[0].analyses.length ? fact("Analyses", [`${lanes[0].analyses.length}, `, h("b", { class: degraded ? "warn" : "" }, degraded ? `${degraded} DEGRADED` : "none degraded")]) : null,
+    lanes.length && lanes[0].analyses.length ? fact("Analyses", [`${lanes[0].analyses.length}, `, degraded ? degradedLink(degraded) : "none degraded"]) : null,
     fact("Run", h("code", {}, run.id), `settings ${run.config}, code ${run.code}`));
   const chains = Object.entries(run.chains).map(([name, head]) => h("li", {}, `ledger chain of ${name}: `, h("code", {}, head)));
   show(byId("notes"), run.notes.length || chains.length
     ? h("details", { open: run.notes.length > 0 && run.notes.length <= 3 }, h("summary", {}, plural(run.notes.length, "note")),
         h("ul", {}, run.notes.map((note) => h("li", {}, note)), h("li", {}, `settings ${run.config} · code ${run.code}`), chains))
     : null);
+}
+
+function degradedLink(count) {
+  const first = lanes[0].analyses.find((analysis) => analysis.degraded);
+  return h("a", { class: "warn", href: "#analyses", onclick: () => {
+    select({ lane: 0, session: sessionAt(first.minute).index });
+    choose(first.position);
+  } }, h("b", {}, `${count} DEGRADED`));
 }
 
 function drawFigures() {

@@ -155,7 +155,8 @@ function paintPrice(stage, top, height) {
 function labelEdge(stage, edge, y, top, height) {
   const last = edge.arms.findLastIndex((value, i) => !Number.isNaN(value) && current.bars.row[i] <= stage.domain[1]);
   if (last < 0) return;
-  const level = Math.min(top + height - 4, Math.max(top + 10, y(edge.arms[last]) - 4));
+  const beside = edge.side > 0 ? -5 : 13; // outside the band, so that two close edges stay apart
+  const level = Math.min(top + height - 4, Math.max(top + 10, y(edge.arms[last]) + beside));
   const k = fixed(current.limits[last][edge.setup], 2);
   stage.add("text", { class: `edge-label ${edge.setup ? "tc" : "mr"}`, x: stage.right - 4, y: level },
     `${edge.setup ? "TC" : "MR"} ${edge.side > 0 ? "+" : MINUS}${k}σ`);

@@ -65,16 +65,17 @@ class Stage {
   /** Vertical grid lines with labels below: [[x, label, strong]]. */
   columns(marks) {
     const bottom = this.height - MARGIN.bottom;
-    let free = -Infinity;
-    for (const [value, label, strong] of marks) {
+    const room = 7 * Math.max(0, ...marks.map(([, label]) => label.length)) + 12;
+    const apart = marks.length > 1 ? (this.x(marks.at(-1)[0]) - this.x(marks[0][0])) / (marks.length - 1) : room;
+    const every = Math.max(1, Math.ceil(room / apart));
+    marks.forEach(([value, label, strong], i) => {
       const x = this.x(value);
-      if (x < this.left - 1 || x > this.right + 1) continue;
+      if (x < this.left - 1 || x > this.right + 1) return;
       this.add("line", { class: strong ? "grid strong" : "grid", x1: x, x2: x, y1: MARGIN.top, y2: bottom });
-      const room = 7 * label.length + 10;
-      if (!label || x < free || x + room / 2 > this.width) continue;
-      free = x + room;
-      this.add("text", { class: "tick middle", x: Math.max(x, this.left + room / 2 - 8), y: this.height - 7 }, label);
-    }
+      if (i % every) return;
+      const middle = Math.min(Math.max(x, this.left + room / 2 - 8), this.width - room / 2);
+      this.add("text", { class: "tick middle", x: middle, y: this.height - 7 }, label);
+    });
   }
 
   add(tag, attributes, ...children) {

@@ -37,7 +37,7 @@ function checkWords(check) {
   if (relation === "flag") return check.before ? "yes" : "no";
   if (relation === "state") return RISK_STATES[check.before] || brief(check.before);
   if (relation === "cap") return `${whole(check.before)} → ${whole(check.after)} shares`;
-  return `${amount(check.before, unit)}, must be ${RELATION[relation]} ${amount(check.after, unit)}`;
+  return `${amount(check.before, unit)}, must be ${RELATION[relation]}\u00a0${amount(check.after, unit)}`;
 }
 
 function blockedWords(signal) {
