@@ -141,7 +141,7 @@ def factor_days(seed: int, name: str, volatility: float, sessions: Sequence[Sess
     daily *= np.sqrt(np.array([session.minutes for session in sessions]) / MINUTES)
     deviation = daily * np.sqrt(TRADED_SHARE)
     _, gap_noise, move_noise, gap_size, jump_size = normals[:, place]
-    leap = np.where(uniforms[2, place] < _GAP_JUMP, 2.5 * gap_size, 0.0)
+    leap = np.where(uniforms[2, place] < _GAP_JUMP, 2.0 * gap_size, 0.0)
     sizes = np.sign(jump_size) * (0.18 + 0.13 * np.abs(jump_size))
     return FactorDays(
         gap=daily * (np.sqrt(1.0 - TRADED_SHARE) * gap_noise + leap),

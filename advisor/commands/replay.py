@@ -173,7 +173,14 @@ def _run(
         def show(done: int, total: int, text: str) -> None:
             progress.update(task, completed=done, total=total, description=text)
 
-        result = run_replay(request, options, settings, market, out, show)
+        try:
+            result = run_replay(request, options, settings, market, out, show)
+        except KeyboardInterrupt:
+            console().print(
+                f"Interrupted. Every finished cycle is kept in {out}: give the same command with "
+                "--resume to go on, or with --fresh to start clean."
+            )
+            raise typer.Exit(130) from None
     summary = summarise(result, settings)
     write_exports(result, summary, out)
     write_report(result, summary, out / "report.html")

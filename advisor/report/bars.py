@@ -89,4 +89,3 @@ def _runs(codes: np.ndarray) -> str:
     starts = np.flatnonzero(np.diff(codes, prepend=-1) != 0)
     lengths = np.diff(np.append(starts, len(codes)))
     return pack(np.stack([lengths, codes[starts]], axis=1))
-

@@ -18,10 +18,10 @@ from typing import Any
 from advisor.report.packing import embed
 
 ASSETS = Path(__file__).parent / "assets"
-STYLES = ("base", "charts", "tables")
+STYLES = ("base", "controls", "charts", "tables")
 SCRIPTS = (
     "dom", "format", "model", "lanes", "plot", "stage", "view", "words", "equity", "session",
-    "marks", "analyses", "log", "overview", "premises", "main",
+    "marks", "reasons", "analyses", "log", "overview", "premises", "main",
 )  # fmt: skip
 SYNTHETIC = (
     "SYNTHETIC: these bars were generated, not recorded from a market. "
@@ -64,9 +64,7 @@ def _style() -> str:
 @lru_cache(maxsize=1)
 def _script() -> str:
     """All script files as one strict function, in the order of their dependence."""
-    body = "\n".join(
-        (ASSETS / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS
-    )
+    body = "\n".join((ASSETS / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     return f'(() => {{\n"use strict";\n{body}}})();\n'
 
 

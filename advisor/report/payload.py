@@ -34,7 +34,7 @@ def build_payload(result: ReplayResult, summary: Mapping[str, Any]) -> dict[str,
     ]
     payload = {
         "run": _run(result, summary),
-        "rules": rules.plain(len(result.symbols)),
+        "rules": rules.plain(),
         "symbols": list(result.symbols),
         "states": [str(state) for state in STATES],
         "sessions": [[str(s.date), s.open, s.minutes, _utc_offset(s)] for s in result.sessions],
@@ -138,4 +138,3 @@ def _steps(
             factors = [number(factor, 6) for factor in step.factors]
             found.append([position, step.row, step.analysis, step.reason, factors])
     return found
-

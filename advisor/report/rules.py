@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from advisor.settings import AnalysisSettings
 from quant_core.bars import Floats, Ints
 from quant_core.calendar import Session, to_minute
 from quant_core.parameters import RiskLimits, StdevParameters
@@ -28,24 +29,24 @@ class ReportRules:
 
     stdev: StdevParameters
     risk: RiskLimits
-    interval: int = 15
-    latency: int = 1
-    expiry: int = 2
+    interval: int
+    latency: int
+    expiry: int
 
     @classmethod
     def of(cls, summary: Mapping[str, Any]) -> "ReportRules":
         """The rules in a summary's settings; defaults where it says nothing."""
         settings = summary.get("settings") or {}
-        analysis = settings.get("analysis") or {}
+        analysis, defaults = settings.get("analysis") or {}, AnalysisSettings()
         return cls(
             stdev=_group(StdevParameters, settings.get("stdev")),
             risk=_group(RiskLimits, settings.get("risk")),
-            interval=int(analysis.get("interval_minutes", cls.interval)),
-            latency=int(analysis.get("latency_bars", cls.latency)),
-            expiry=int(analysis.get("expiry_intervals", cls.expiry)),
+            interval=int(analysis.get("interval_minutes", defaults.interval_minutes)),
+            latency=int(analysis.get("latency_bars", defaults.latency_bars)),
+            expiry=int(analysis.get("expiry_intervals", defaults.expiry_intervals)),
         )
 
-    def plain(self, symbols: int) -> dict[str, Any]:
+    def plain(self) -> dict[str, Any]:
         """What the page computes thresholds, shading and counts from."""
         stdev = self.stdev
         return {
@@ -55,7 +56,6 @@ class ReportRules:
             "earlyFlat": stdev.flat_before_early_close,
             "cap": stdev.atr_percentile_cap,
             "interval": self.interval,
-            "symbols": symbols,
         }
 
 

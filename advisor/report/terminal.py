@@ -1,7 +1,7 @@
 """The result for a terminal: what a person wants to know before opening the report."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -32,12 +32,17 @@ def terminal_summary(result: ReplayResult, summary: Mapping[str, Any]) -> Render
         parts.append(Text("SYNTHETIC bars: generated, not recorded from a market", "bold yellow"))
     parts += [
         Text(f"Replay of {', '.join(result.symbols)}: {period(result)}", style="dim"),
-        Text("; ".join(headline(result, summary)), style="bold"),
+        Text(_line(headline(result, summary)), style="bold"),
         _figures(result, summary),
     ]
     parts += [_difference(difference) for difference in differences(result)]
     parts += [Text(f"! {text}", style="yellow") for text in attention(result)]
     return Group(*parts)
+
+
+def _line(parts: Sequence[str]) -> str:
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:]
 
 
 def _figures(result: ReplayResult, summary: Mapping[str, Any]) -> Table:

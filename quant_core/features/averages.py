@@ -6,7 +6,7 @@ import numpy as np
 
 from quant_core.compiled import compiled
 from quant_core.features.feature import PRICE, RATIO, Feature
-from quant_core.features.smoothing import back, exponential, in_units, mean, same
+from quant_core.features.smoothing import CELL, at, exponential, in_units, mean, same
 
 FAMILY = "moving averages"
 _PERIODS = (5, 10, 20, 50, 100, 200)
@@ -54,40 +54,49 @@ FEATURES = (
     ),
 )
 
-_MONEY, _VOLUME = 6, 7
-_SMA_20, _SMA_50, _EMA_20 = range(3)
 _SLOPE_BARS = 3
 
+# A line's last values: the slot of a bar is its number modulo 4.
+_LINE = np.dtype([("past", np.float64, (4,))])
+
 STATE = np.dtype(
-    [("sum", np.float64, (8,)), ("ema", np.float64, (6,)), ("past", np.float64, (3, 4))]
+    [
+        *((f"sma_{n}", CELL) for n in _PERIODS),
+        *((f"ema_{n}", CELL) for n in _PERIODS),
+        ("money", CELL),
+        ("volume", CELL),
+        ("sma_20_line", _LINE),
+        ("sma_50_line", _LINE),
+        ("ema_20_line", _LINE),
+    ]
 )
 
 
 @compiled
 def step(window: Any, state: Any, row: Any) -> None:
     """Fill the moving averages of the newest bar; `row.atr_14` is already there."""
-    count, close, ring = window.count, window.close, window.closes
-    row.sma_5 = mean(state.sum, 0, count, close, back(ring, count, 4), 5)
-    row.sma_10 = mean(state.sum, 1, count, close, back(ring, count, 9), 10)
-    row.sma_20 = mean(state.sum, 2, count, close, back(ring, count, 19), 20)
-    row.sma_50 = mean(state.sum, 3, count, close, back(ring, count, 49), 50)
-    row.sma_100 = mean(state.sum, 4, count, close, back(ring, count, 99), 100)
-    row.sma_200 = mean(state.sum, 5, count, close, back(ring, count, 199), 200)
-    row.ema_5 = exponential(state.ema, 0, count, close, 5)
-    row.ema_10 = exponential(state.ema, 1, count, close, 10)
-    row.ema_20 = exponential(state.ema, 2, count, close, 20)
-    row.ema_50 = exponential(state.ema, 3, count, close, 50)
-    row.ema_100 = exponential(state.ema, 4, count, close, 100)
-    row.ema_200 = exponential(state.ema, 5, count, close, 200)
+    count, now, close, ring = window.count, window.now, window.close, window.closes
+    row.sma_5 = mean(state.sma_5, count, close, at(ring, now - 4), 5.0)
+    row.sma_10 = mean(state.sma_10, count, close, at(ring, now - 9), 10.0)
+    row.sma_20 = mean(state.sma_20, count, close, at(ring, now - 19), 20.0)
+    row.sma_50 = mean(state.sma_50, count, close, at(ring, now - 49), 50.0)
+    row.sma_100 = mean(state.sma_100, count, close, at(ring, now - 99), 100.0)
+    row.sma_200 = mean(state.sma_200, count, close, at(ring, now - 199), 200.0)
+    row.ema_5 = exponential(state.ema_5, count, close, 5.0)
+    row.ema_10 = exponential(state.ema_10, count, close, 10.0)
+    row.ema_20 = exponential(state.ema_20, count, close, 20.0)
+    row.ema_50 = exponential(state.ema_50, count, close, 50.0)
+    row.ema_100 = exponential(state.ema_100, count, close, 100.0)
+    row.ema_200 = exponential(state.ema_200, count, close, 200.0)
     row.vwma_20 = _volume_weighted(window, state, row.sma_20)
     row.price_to_sma_20 = close / row.sma_20 - 1.0
     row.price_to_sma_50 = close / row.sma_50 - 1.0
     row.price_to_sma_200 = close / row.sma_200 - 1.0
     row.price_to_ema_20 = close / row.ema_20 - 1.0
     row.price_to_vwma_20 = close / row.vwma_20 - 1.0
-    row.sma_20_slope = _slope(window, state, _SMA_20, row.sma_20, row.atr_14, 20)
-    row.sma_50_slope = _slope(window, state, _SMA_50, row.sma_50, row.atr_14, 50)
-    row.ema_20_slope = _slope(window, state, _EMA_20, row.ema_20, row.atr_14, 20)
+    row.sma_20_slope = _slope(window, state.sma_20_line, row.sma_20, row.atr_14, 20.0)
+    row.sma_50_slope = _slope(window, state.sma_50_line, row.sma_50, row.atr_14, 50.0)
+    row.ema_20_slope = _slope(window, state.ema_20_line, row.ema_20, row.atr_14, 20.0)
     row.ribbon_count = (
         _order(row.ema_5, row.ema_10)
         + _order(row.ema_10, row.ema_20)
@@ -99,25 +108,23 @@ def step(window: Any, state: Any, row: Any) -> None:
 
 @compiled
 def _volume_weighted(window: Any, state: Any, plain: float) -> float:
-    count = window.count
-    old_volume = back(window.volumes, count, 19)
-    old_money = back(window.closes, count, 19) * old_volume
-    money = mean(state.sum, _MONEY, count, window.close * window.volume, old_money, 20)
-    volume = mean(state.sum, _VOLUME, count, window.volume, old_volume, 20)
+    old_volume = at(window.volumes, window.now - 19)
+    old_money = at(window.closes, window.now - 19) * old_volume
+    money = mean(state.money, window.count, window.close * window.volume, old_money, 20.0)
+    volume = mean(state.volume, window.count, window.volume, old_volume, 20.0)
     if window.idle >= 20:
-        state.sum[_MONEY] = 0.0
-        state.sum[_VOLUME] = 0.0
+        state.money.value = 0.0
+        state.volume.value = 0.0
         return plain
     return money / volume
 
 
 @compiled
-def _slope(window: Any, state: Any, line: int, value: float, atr: float, period: int) -> float:
+def _slope(window: Any, line: Any, value: float, atr: float, period: float) -> float:
     """Change of a line over 3 bars per ATR; the line is first known at `period` bars."""
-    count = window.count
-    before = state.past[line, (count - _SLOPE_BARS) & _SLOPE_BARS]
-    state.past[line, count & _SLOPE_BARS] = value
-    if count < period + _SLOPE_BARS:
+    before = line.past[(window.now - _SLOPE_BARS) & 3]
+    line.past[window.now & 3] = value
+    if window.count < period + _SLOPE_BARS:
         return np.nan
     return in_units(value - before, atr, window.close)
 

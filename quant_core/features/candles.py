@@ -14,7 +14,7 @@ import numpy as np
 
 from quant_core.compiled import compiled
 from quant_core.features.feature import PATTERN, Feature
-from quant_core.features.smoothing import back
+from quant_core.features.smoothing import at
 
 FAMILY = "price action"
 FEATURES = (
@@ -73,13 +73,16 @@ FEATURES = (
     ),
 )
 
-_BODY, _BODY_LATER, _BODY_LATEST, _RANGE, _RANGE_LATER, _NEAR = range(6)
 _PENETRATION = 0.3
 
-# `total` sums the bars before the newest one; `before` and `earlier` are the sums of bodies as
-# they stood one and two bars ago.
+# `total` sums the bars before the newest one; `before` and `earlier` are that sum as it stood one
+# and two bars ago.
+_TOTAL = np.dtype([("total", np.float64), ("before", np.float64), ("earlier", np.float64)])
 STATE = np.dtype(
-    [("total", np.float64, (6,)), ("before", np.float64, (6,)), ("earlier", np.float64, (6,))]
+    [
+        (name, _TOTAL)
+        for name in ("body", "body_later", "body_latest", "range", "range_later", "near")
+    ]
 )
 
 
@@ -96,7 +99,7 @@ def step(window: Any, state: Any, row: Any) -> None:
     row.cdl_morning_star = np.nan
     row.cdl_evening_star = np.nan
     if count >= 11:
-        small = _body(window, 0) <= 0.1 * (state.total[_RANGE] / 10.0)
+        small = _body(window, window.now) <= 0.1 * (state.range.total / 10.0)
         row.cdl_doji = 100.0 if small else 0.0
         row.cdl_marubozu = _marubozu(window, state)
     if count >= 12:
@@ -110,77 +113,77 @@ def step(window: Any, state: Any, row: Any) -> None:
 
 
 @compiled
-def _body(window: Any, bars: int) -> float:
-    return abs(back(window.closes, window.count, bars) - back(window.opens, window.count, bars))
+def _body(window: Any, bar: int) -> float:
+    return abs(at(window.closes, bar) - at(window.opens, bar))
 
 
 @compiled
-def _range(window: Any, bars: int) -> float:
-    return back(window.highs, window.count, bars) - back(window.lows, window.count, bars)
+def _range(window: Any, bar: int) -> float:
+    return at(window.highs, bar) - at(window.lows, bar)
 
 
 @compiled
-def _color(window: Any, bars: int) -> float:
+def _color(window: Any, bar: int) -> float:
     """+1 white, -1 black; a bar that closes where it opened is white."""
-    rises = back(window.closes, window.count, bars) >= back(window.opens, window.count, bars)
+    rises = at(window.closes, bar) >= at(window.opens, bar)
     return 1.0 if rises else -1.0
 
 
 @compiled
-def _top(window: Any, bars: int) -> float:
-    return max(back(window.closes, window.count, bars), back(window.opens, window.count, bars))
+def _top(window: Any, bar: int) -> float:
+    return max(at(window.closes, bar), at(window.opens, bar))
 
 
 @compiled
-def _bottom(window: Any, bars: int) -> float:
-    return min(back(window.closes, window.count, bars), back(window.opens, window.count, bars))
+def _bottom(window: Any, bar: int) -> float:
+    return min(at(window.closes, bar), at(window.opens, bar))
 
 
 @compiled
 def _marubozu(window: Any, state: Any) -> float:
-    hardly = 0.1 * (state.total[_RANGE] / 10.0)
+    hardly = 0.1 * (state.range.total / 10.0)
     found = (
-        _body(window, 0) > state.total[_BODY] / 10.0
-        and window.high - _top(window, 0) < hardly
-        and _bottom(window, 0) - window.low < hardly
+        _body(window, window.now) > state.body.total / 10.0
+        and window.high - _top(window, window.now) < hardly
+        and _bottom(window, window.now) - window.low < hardly
     )
-    return 100.0 * _color(window, 0) if found else 0.0
+    return 100.0 * _color(window, window.now) if found else 0.0
 
 
 @compiled
 def _hammer(window: Any, state: Any) -> float:
-    body = _body(window, 0)
+    body = _body(window, window.now)
     found = (
-        body < state.total[_BODY_LATER] / 10.0
-        and _bottom(window, 0) - window.low > body
-        and window.high - _top(window, 0) < 0.1 * (state.total[_RANGE_LATER] / 10.0)
-        and _bottom(window, 0) <= window.previous_low + 0.2 * (state.total[_NEAR] / 5.0)
+        body < state.body_later.total / 10.0
+        and _bottom(window, window.now) - window.low > body
+        and window.high - _top(window, window.now) < 0.1 * (state.range_later.total / 10.0)
+        and _bottom(window, window.now) <= window.previous_low + 0.2 * (state.near.total / 5.0)
     )
     return 100.0 if found else 0.0
 
 
 @compiled
 def _shooting_star(window: Any, state: Any) -> float:
-    body = _body(window, 0)
+    body = _body(window, window.now)
     found = (
-        _bottom(window, 0) > _top(window, 1)
-        and body < state.total[_BODY_LATER] / 10.0
-        and window.high - _top(window, 0) > body
-        and _bottom(window, 0) - window.low < 0.1 * (state.total[_RANGE_LATER] / 10.0)
+        _bottom(window, window.now) > _top(window, window.now - 1)
+        and body < state.body_later.total / 10.0
+        and window.high - _top(window, window.now) > body
+        and _bottom(window, window.now) - window.low < 0.1 * (state.range_later.total / 10.0)
     )
     return -100.0 if found else 0.0
 
 
 @compiled
 def _engulfing(window: Any) -> float:
-    color = _color(window, 0)
-    if color == _color(window, 1):
+    color = _color(window, window.now)
+    if color == _color(window, window.now - 1):
         return 0.0
     top, bottom, top_before, bottom_before = (
-        _top(window, 0),
-        _bottom(window, 0),
-        _top(window, 1),
-        _bottom(window, 1),
+        _top(window, window.now),
+        _bottom(window, window.now),
+        _top(window, window.now - 1),
+        _bottom(window, window.now - 1),
     )
     engulfs = (top >= top_before and bottom < bottom_before) or (
         top > top_before and bottom <= bottom_before
@@ -193,53 +196,53 @@ def _engulfing(window: Any) -> float:
 
 @compiled
 def _harami(window: Any, state: Any) -> float:
-    if _body(window, 1) <= state.before[_BODY] / 10.0:
+    if _body(window, window.now - 1) <= state.body.before / 10.0:
         return 0.0
-    if _body(window, 0) > state.total[_BODY_LATER] / 10.0:
+    if _body(window, window.now) > state.body_later.total / 10.0:
         return 0.0
-    top, bottom = _top(window, 0), _bottom(window, 0)
-    top_before, bottom_before = _top(window, 1), _bottom(window, 1)
+    top, bottom = _top(window, window.now), _bottom(window, window.now)
+    top_before, bottom_before = _top(window, window.now - 1), _bottom(window, window.now - 1)
     if top < top_before and bottom > bottom_before:
-        return -100.0 * _color(window, 1)
+        return -100.0 * _color(window, window.now - 1)
     if top <= top_before and bottom >= bottom_before:
-        return -80.0 * _color(window, 1)
+        return -80.0 * _color(window, window.now - 1)
     return 0.0
 
 
 @compiled
 def _star(window: Any, state: Any, side: float) -> bool:
     """Morning star for side +1, evening star for -1."""
-    long_first = _body(window, 2) > state.earlier[_BODY] / 10.0 and _color(window, 2) == -side
-    short_second = _body(window, 1) <= state.before[_BODY_LATER] / 10.0
+    long_first = _body(window, window.now - 2) > state.body.earlier / 10.0 and _color(window, window.now - 2) == -side
+    short_second = _body(window, window.now - 1) <= state.body_later.before / 10.0
     if side > 0.0:
-        gap = _top(window, 1) < _bottom(window, 2)
+        gap = _top(window, window.now - 1) < _bottom(window, window.now - 2)
     else:
-        gap = _bottom(window, 1) > _top(window, 2)
-    long_third = _body(window, 0) > state.total[_BODY_LATEST] / 10.0 and _color(window, 0) == side
-    reach = back(window.closes, window.count, 2) + side * (_body(window, 2) * _PENETRATION)
+        gap = _bottom(window, window.now - 1) > _top(window, window.now - 2)
+    long_third = _body(window, window.now) > state.body_latest.total / 10.0 and _color(window, window.now) == side
+    reach = at(window.closes, window.now - 2) + side * (_body(window, window.now - 2) * _PENETRATION)
     closes = window.close > reach if side > 0.0 else window.close < reach
     return long_first and short_second and gap and long_third and closes
 
 
 @compiled
-def _roll(state: Any, cell: int, age: int, size: int, new: float, old: float) -> None:
+def _roll(sum: Any, age: int, size: float, new: float, old: float) -> None:
     """Add the newest value to a total that began `age` bars ago and holds `size` values."""
-    state.earlier[cell] = state.before[cell]
-    state.before[cell] = state.total[cell]
+    sum.earlier = sum.before
+    sum.before = sum.total
     if age > size:
-        state.total[cell] += new - old
+        sum.total += new - old
     elif age >= 1:
-        state.total[cell] += new
+        sum.total += new
 
 
 @compiled
 def _add(window: Any, state: Any) -> None:
-    count = window.count
-    body, old_body = _body(window, 0), _body(window, 10)
-    spread, old_spread = _range(window, 0), _range(window, 10)
-    _roll(state, _BODY, count, 10, body, old_body)
-    _roll(state, _BODY_LATER, count - 1, 10, body, old_body)
-    _roll(state, _BODY_LATEST, count - 2, 10, body, old_body)
-    _roll(state, _RANGE, count, 10, spread, old_spread)
-    _roll(state, _RANGE_LATER, count - 1, 10, spread, old_spread)
-    _roll(state, _NEAR, count - 6, 5, _range(window, 1), _range(window, 6))
+    count, now = window.count, window.now
+    body, old_body = _body(window, now), _body(window, now - 10)
+    spread, old_spread = _range(window, now), _range(window, now - 10)
+    _roll(state.body, count, 10.0, body, old_body)
+    _roll(state.body_later, count - 1, 10.0, body, old_body)
+    _roll(state.body_latest, count - 2, 10.0, body, old_body)
+    _roll(state.range, count, 10.0, spread, old_spread)
+    _roll(state.range_later, count - 1, 10.0, spread, old_spread)
+    _roll(state.near, count - 6, 5.0, _range(window, now - 1), _range(window, now - 6))

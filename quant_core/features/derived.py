@@ -6,7 +6,8 @@ import numpy as np
 
 from quant_core.compiled import compiled
 from quant_core.features.feature import DIFFERENCE, RATIO, SIGN, Feature
-from quant_core.features.smoothing import back, exponential, in_units, same
+from quant_core.features.momentum import change_since
+from quant_core.features.smoothing import CELL, exponential, in_units, same
 
 FAMILY = "derived"
 _CROSS = "bars since EMA-{0} crossed above (+) or below (-) EMA-{1}, the cross being 1; at most 100"
@@ -58,12 +59,16 @@ FEATURES = (
     ),
 )
 
-_EMA_12, _EMA_26 = range(2)
-_CROSS_5_20, _CROSS_12_26 = range(2)
 _LONGEST = 100.0
 
 STATE = np.dtype(
-    [("ema", np.float64, (2,)), ("cross", np.float64, (2,)), ("macd_hist", np.float64)]
+    [
+        ("ema_12", CELL),
+        ("ema_26", CELL),
+        ("cross_5_20", CELL),
+        ("cross_12_26", CELL),
+        ("macd_hist", np.float64),
+    ]
 )
 
 
@@ -71,16 +76,16 @@ STATE = np.dtype(
 def step(window: Any, state: Any, row: Any) -> None:
     """Fill the derived features; every other family of the row is already there."""
     count, close = window.count, window.close
-    row.return_1 = _return(window, 1)
-    row.return_5 = _return(window, 5)
-    row.return_15 = _return(window, 15)
+    row.return_1 = change_since(window, 1.0)
+    row.return_5 = change_since(window, 5.0)
+    row.return_15 = change_since(window, 15.0)
     row.return_atr = in_units(close - window.previous_close, row.atr_14, close)
     row.macd_hist_slope = row.macd_hist - state.macd_hist if count >= 35 else np.nan
     state.macd_hist = row.macd_hist
-    fast = exponential(state.ema, _EMA_12, count, close, 12)
-    slow = exponential(state.ema, _EMA_26, count, close, 26)
-    row.ema_cross_5_20 = _cross(state, _CROSS_5_20, row.ema_5, row.ema_20)
-    row.ema_cross_12_26 = _cross(state, _CROSS_12_26, fast, slow)
+    fast = exponential(state.ema_12, count, close, 12.0)
+    slow = exponential(state.ema_26, count, close, 26.0)
+    row.ema_cross_5_20 = _cross(state.cross_5_20, row.ema_5, row.ema_20)
+    row.ema_cross_12_26 = _cross(state.cross_12_26, fast, slow)
     row.trend = np.nan
     if count >= 50:
         price_side = _side(close, row.ema_20)
@@ -88,13 +93,6 @@ def step(window: Any, state: Any, row: Any) -> None:
     row.trend_adx = row.trend * row.adx_14 / 100.0
     row.rsi_volume = (row.rsi_14 - 50.0) / 50.0 * row.volume_ratio_20
     row.vwap_volume = row.vwap_position * row.volume_ratio_20
-
-
-@compiled
-def _return(window: Any, bars: int) -> float:
-    if window.count <= bars:
-        return np.nan
-    return window.close / back(window.closes, window.count, bars) - 1.0
 
 
 @compiled
@@ -106,15 +104,13 @@ def _side(one: float, other: float) -> float:
 
 
 @compiled
-def _cross(state: Any, cell: int, fast: float, slow: float) -> float:
+def _cross(age: Any, fast: float, slow: float) -> float:
     """Signed age of the latest crossing; equal averages cross nothing and age it."""
     if np.isnan(slow):
         return np.nan
-    age = state.cross[cell]
     side = _side(fast, slow)
     if side == 0.0:
-        age += np.sign(age)
-    else:
-        age = age + side if age * side > 0 else side
-    state.cross[cell] = min(max(age, -_LONGEST), _LONGEST)
-    return state.cross[cell]
+        side = np.sign(age.value)
+    age.value = age.value + side if age.value * side > 0.0 else side
+    age.value = min(max(age.value, -_LONGEST), _LONGEST)
+    return age.value

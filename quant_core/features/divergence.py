@@ -13,7 +13,7 @@ import numpy as np
 
 from quant_core.compiled import compiled
 from quant_core.features.feature import FLAG, Feature
-from quant_core.features.smoothing import back
+from quant_core.features.smoothing import at
 
 FAMILY = "divergence"
 FEATURES = tuple(
@@ -29,16 +29,15 @@ FEATURES = tuple(
 )
 
 _REACH = 60
-_LOW, _HIGH = range(2)
 
-# Of the latest swing low and high: its bar, price, RSI and MACD; and both oscillators of the
-# newest bars.
+# The latest swing of a side: its bar, price and oscillators. A price of 0: none yet.
+_SWING = np.dtype(
+    [("bar", np.int64), ("price", np.float64), ("rsi", np.float64), ("macd", np.float64)]
+)
 STATE = np.dtype(
     [
-        ("bar", np.int64, (2,)),
-        ("price", np.float64, (2,)),
-        ("swing_rsi", np.float64, (2,)),
-        ("swing_macd", np.float64, (2,)),
+        ("low", _SWING),
+        ("high", _SWING),
         ("rsi", np.float64, (4,)),
         ("macd", np.float64, (4,)),
     ]
@@ -48,37 +47,37 @@ STATE = np.dtype(
 @compiled
 def step(window: Any, state: Any, new_low: int, new_high: int, row: Any) -> None:
     """Fill the divergences; `new_low`, `new_high`: a swing became known on this bar."""
-    count = window.count
-    state.rsi[count & 3] = row.rsi_14
-    state.macd[count & 3] = row.macd
+    bar = window.now - 2
+    state.rsi[window.now & 3] = row.rsi_14
+    state.macd[window.now & 3] = row.macd
+    rsi, macd = state.rsi[bar & 3], state.macd[bar & 3]
     row.rsi_divergence_bull = 0.0
     row.rsi_divergence_bear = 0.0
     row.macd_divergence_bull = 0.0
     row.macd_divergence_bear = 0.0
-    rsi, macd = state.rsi[(count - 2) & 3], state.macd[(count - 2) & 3]
     if new_low:
-        price = back(window.lows, count, 2)
-        if price < state.price[_LOW] and count - 2 - state.bar[_LOW] <= _REACH:
-            row.rsi_divergence_bull = 1.0 if rsi > state.swing_rsi[_LOW] else 0.0
-            row.macd_divergence_bull = 1.0 if macd > state.swing_macd[_LOW] else 0.0
-        _remember(state, _LOW, count - 2, price, rsi, macd)
+        price, last = at(window.lows, bar), state.low
+        if price < last.price and bar - last.bar <= _REACH:
+            row.rsi_divergence_bull = 1.0 if rsi > last.rsi else 0.0
+            row.macd_divergence_bull = 1.0 if macd > last.macd else 0.0
+        _remember(last, bar, price, rsi, macd)
     if new_high:
-        price = back(window.highs, count, 2)
-        if price > state.price[_HIGH] and count - 2 - state.bar[_HIGH] <= _REACH:
-            row.rsi_divergence_bear = 1.0 if rsi < state.swing_rsi[_HIGH] else 0.0
-            row.macd_divergence_bear = 1.0 if macd < state.swing_macd[_HIGH] else 0.0
-        _remember(state, _HIGH, count - 2, price, rsi, macd)
-    if count < 17:
+        price, last = at(window.highs, bar), state.high
+        if last.price > 0.0 and price > last.price and bar - last.bar <= _REACH:
+            row.rsi_divergence_bear = 1.0 if rsi < last.rsi else 0.0
+            row.macd_divergence_bear = 1.0 if macd < last.macd else 0.0
+        _remember(last, bar, price, rsi, macd)
+    if window.count < 17:
         row.rsi_divergence_bull = np.nan
         row.rsi_divergence_bear = np.nan
-    if count < 36:
+    if window.count < 36:
         row.macd_divergence_bull = np.nan
         row.macd_divergence_bear = np.nan
 
 
 @compiled
-def _remember(state: Any, side: int, bar: int, price: float, rsi: float, macd: float) -> None:
-    state.bar[side] = bar
-    state.price[side] = price
-    state.swing_rsi[side] = rsi
-    state.swing_macd[side] = macd
+def _remember(swing: Any, bar: int, price: float, rsi: float, macd: float) -> None:
+    swing.bar = bar
+    swing.price = price
+    swing.rsi = rsi
+    swing.macd = macd

@@ -93,63 +93,43 @@ def _fill_row(frame: Any) -> None:
 
 
 @compiled
-def _close_bucket(frame: Any) -> None:
-    """The longer bar is known: it becomes the newest bar of its frame."""
-    bucket = frame.bucket
-    window.push(
-        frame.window,
-        bucket.end,
-        bucket.session_open,
-        bucket.session_close,
-        bucket.open,
-        bucket.high,
-        bucket.low,
-        bucket.close,
-        bucket.volume,
-    )
+def _close(frame: Any) -> None:
+    """A frame's bar is known: it becomes the newest of its window, and makes the frame's row."""
+    window.push(frame.window, frame.bucket.bar)
+    frame.bucket.bars = 0
     _fill_row(frame)
-    bucket.bars = 0
 
 
 @compiled
-def advance(
-    frames: Any,
-    start: Ints,
-    end: Ints,
-    session_open: Ints,
-    session_close: Ints,
-    open: Floats,
-    high: Floats,
-    low: Floats,
-    close: Floats,
-    volume: Floats,
-    out: Floats,
-) -> None:
+def _warm(frames: Any) -> bool:
+    """Whether no feature can still be NaN."""
+    warm = frames[0].window.count >= WARM_UP and frames[0].window.sessions > 1
+    for k in range(1, len(frames)):
+        warm = warm and frames[k].window.count >= LONGER_WARM_UP
+    return warm
+
+
+@compiled
+def advance(frames: Any, bars: Any, out: Floats, quality: NDArray[np.uint8]) -> None:
     """Take accepted bars, oldest first, into `frames`; write their rows to `out`.
 
-    `out` has shape (bars, features). Every frame, the row's own included, builds its bar in a
-    bucket. A bucket whose last minutes did not trade is closed before the next bar is added, one
-    that ends with the bar right after it.
+    `bars` are records of dtype BAR, `out` has shape (bars, features), `quality` (bars,). Every
+    frame, the row's own included, builds its bar in a bucket. A bucket whose last minutes did not
+    trade is closed before the next bar is added, one that ends with the bar right after it.
     """
-    for i in range(len(start)):
-        for moment in (start[i], end[i]):
-            if moment == end[i]:
-                for k in range(len(frames)):
-                    multi_timeframe.add(
-                        frames[k].bucket,
-                        start[i],
-                        session_open[i],
-                        session_close[i],
-                        open[i],
-                        high[i],
-                        low[i],
-                        close[i],
-                        volume[i],
-                    )
+    for i in range(len(bars)):
+        bar = bars[i]
+        for late in (True, False):
+            moment = bar.start if late else bar.end
             for k in range(len(frames)):
-                if frames[k].bucket.bars > 0 and frames[k].bucket.end <= moment:
-                    _close_bucket(frames[k])
+                if not late:
+                    multi_timeframe.add(frames[k].bucket, bar)
+                if frames[k].bucket.bars > 0 and frames[k].bucket.bar.end <= moment:
+                    _close(frames[k])
         values = frames[0].values
         for k in range(WIDTH):
             out[i, k] = values[k]
         multi_timeframe.write(frames, out[i, WIDTH:])
+        quality[i] = 0 if _warm(frames) else Quality.WARM_UP
+        if frames[0].window.hole > STALE_AFTER:
+            quality[i] |= Quality.STALE

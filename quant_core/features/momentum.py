@@ -7,11 +7,14 @@ import numpy as np
 from quant_core.compiled import compiled
 from quant_core.features.feature import DIFFERENCE, PERCENT, RATIO, Feature
 from quant_core.features.smoothing import (
+    CELL,
     MASK,
-    back,
+    RING,
+    at,
     exponential,
     highest,
     lowest,
+    quotient,
     same,
     wilder,
 )
@@ -72,23 +75,29 @@ FEATURES = (
     ),
 )
 
-_FAST, _SLOW, _SIGNAL = range(3)
-_PLUS, _MINUS, _RANGE, _DX = range(4)
+_STRENGTH = np.dtype([("gain", CELL), ("loss", CELL)])
+_LAST = np.dtype([("values", np.float64, (4,))])
 
 STATE = np.dtype(
     [
-        ("gain", np.float64, (3,)),
-        ("loss", np.float64, (3,)),
-        ("ema", np.float64, (3,)),
-        ("fast_k", np.float64, (4,)),
-        ("slow_k", np.float64, (4,)),
-        ("rsi", np.float64, (MASK + 1,)),
-        ("rsi_k", np.float64, (4,)),
-        ("flow", np.float64, (16,)),
+        ("rsi_7", _STRENGTH),
+        ("rsi_14", _STRENGTH),
+        ("rsi_21", _STRENGTH),
+        ("ema_12", CELL),
+        ("ema_26", CELL),
+        ("signal", CELL),
+        ("fast_k", _LAST),
+        ("slow_k", _LAST),
+        ("rsi_k", _LAST),
+        ("rsi", *RING),
+        ("flow", *RING),
         ("rising", np.float64),
         ("falling", np.float64),
         ("quiet", np.int64),
-        ("directional", np.float64, (4,)),
+        ("plus", np.float64),
+        ("minus", np.float64),
+        ("range", np.float64),
+        ("index", CELL),
         ("adx", np.float64),
     ]
 )
@@ -98,26 +107,34 @@ STATE = np.dtype(
 def step(window: Any, state: Any, row: Any) -> None:
     """Fill the momentum features of the newest bar."""
     change = window.close - window.previous_close
-    row.rsi_7 = _relative_strength(state, 0, window.count - 1, change, 7)
-    row.rsi_14 = _relative_strength(state, 1, window.count - 1, change, 14)
-    row.rsi_21 = _relative_strength(state, 2, window.count - 1, change, 21)
+    row.rsi_7 = _relative_strength(state.rsi_7, window.now, change, 7.0)
+    row.rsi_14 = _relative_strength(state.rsi_14, window.now, change, 14.0)
+    row.rsi_21 = _relative_strength(state.rsi_21, window.now, change, 21.0)
     _convergence(window, state, row)
     _stochastic(window, state, row)
-    _stochastic_of_rsi(window.count, state, row)
+    _stochastic_of_rsi(window, state, row)
     row.cci_20 = _channel_index(window)
-    row.roc_10 = _rate_of_change(window, 10)
-    row.roc_20 = _rate_of_change(window, 20)
+    row.roc_10 = 100.0 * change_since(window, 10.0)
+    row.roc_20 = 100.0 * change_since(window, 20.0)
     row.mfi_14 = _money_flow(window, state)
     _directional(window, state, row)
 
 
 @compiled
-def _relative_strength(state: Any, cell: int, seen: int, change: float, period: int) -> float:
-    if seen < 1:
+def change_since(window: Any, bars: float) -> float:
+    """The close over the close some bars ago, less one."""
+    if window.count <= bars:
         return np.nan
-    gain = wilder(state.gain, cell, seen, max(change, 0.0), period)
-    loss = wilder(state.loss, cell, seen, max(-change, 0.0), period)
-    return 100.0 * gain / (gain + loss) if gain + loss != 0.0 else 0.0
+    return window.close / at(window.closes, window.now - int(bars)) - 1.0
+
+
+@compiled
+def _relative_strength(state: Any, changes: int, change: float, period: float) -> float:
+    if changes < 1:
+        return np.nan
+    gain = wilder(state.gain, changes, max(change, 0.0), period)
+    loss = wilder(state.loss, changes, max(-change, 0.0), period)
+    return quotient(100.0 * gain, gain + loss, 0.0)
 
 
 @compiled
@@ -127,13 +144,13 @@ def _convergence(window: Any, state: Any, row: Any) -> None:
     row.macd_signal = np.nan
     row.macd_hist = np.nan
     count, close = window.count, window.close
-    slow = exponential(state.ema, _SLOW, count, close, 26)
+    slow = exponential(state.ema_26, count, close, 26.0)
     if count <= 14:
         return
-    fast = exponential(state.ema, _FAST, count - 14, close, 12)
+    fast = exponential(state.ema_12, count - 14, close, 12.0)
     if count < 26:
         return
-    signal = exponential(state.ema, _SIGNAL, count - 25, fast - slow, 9)
+    signal = exponential(state.signal, count - 25, fast - slow, 9.0)
     if count < 34:
         return
     row.macd = fast - slow
@@ -146,86 +163,83 @@ def _stochastic(window: Any, state: Any, row: Any) -> None:
     row.stoch_k = np.nan
     row.stoch_d = np.nan
     row.willr_14 = np.nan
-    count = window.count
-    if count < 14:
+    now = window.now
+    if window.count < 14:
         return
-    top = highest(window.highs, count, 0, 14)
-    bottom = lowest(window.lows, count, 0, 14)
+    top = highest(window.highs, now - 13, now)
+    bottom = lowest(window.lows, now - 13, now)
     fast = 0.0
     row.willr_14 = 0.0
     if not same(top, bottom):
         fast = 100.0 * (window.close - bottom) / (top - bottom)
         row.willr_14 = -100.0 * (top - window.close) / (top - bottom)
-    state.fast_k[count & 3] = fast
-    slow = _last_three(state.fast_k, count)
-    state.slow_k[count & 3] = slow
-    if count >= 18:
+    slow = _last_three(state.fast_k, now, fast)
+    slower = _last_three(state.slow_k, now, slow)
+    if window.count >= 18:
         row.stoch_k = slow
-        row.stoch_d = _last_three(state.slow_k, count)
+        row.stoch_d = slower
 
 
 @compiled
-def _last_three(ring: Any, count: int) -> float:
-    return (ring[count & 3] + ring[(count - 1) & 3] + ring[(count - 2) & 3]) / 3.0
+def _last_three(last: Any, now: int, value: float) -> float:
+    """Mean of the newest three values, the one of this bar added first."""
+    last.values[now & 3] = value
+    return (value + last.values[(now - 1) & 3] + last.values[(now - 2) & 3]) / 3.0
 
 
 @compiled
-def _stochastic_of_rsi(count: int, state: Any, row: Any) -> None:
+def _stochastic_of_rsi(window: Any, state: Any, row: Any) -> None:
     row.stochrsi_k = np.nan
     row.stochrsi_d = np.nan
-    if count < 15:
+    now = window.now
+    state.rsi[now & MASK] = row.rsi_14
+    if window.count < 28:
         return
-    state.rsi[(count - 1) & MASK] = row.rsi_14
-    if count < 28:
-        return
-    top = highest(state.rsi, count, 0, 14)
-    bottom = lowest(state.rsi, count, 0, 14)
-    fast = 100.0 * (row.rsi_14 - bottom) / (top - bottom) if not same(top, bottom) else 0.0
-    state.rsi_k[count & 3] = fast
-    if count >= 30:
+    top = highest(state.rsi, now - 13, now)
+    bottom = lowest(state.rsi, now - 13, now)
+    fast = 0.0 if same(top, bottom) else 100.0 * (row.rsi_14 - bottom) / (top - bottom)
+    smooth = _last_three(state.rsi_k, now, fast)
+    if window.count >= 30:
         row.stochrsi_k = fast
-        row.stochrsi_d = _last_three(state.rsi_k, count)
+        row.stochrsi_d = smooth
 
 
 @compiled
 def _channel_index(window: Any) -> float:
-    count = window.count
-    if count < 20:
+    """CCI, adding in TA-Lib's order: by place in a circle of 20, which settles the last digits."""
+    now = window.now
+    if window.count < 20:
         return np.nan
+    turn = now - now % 20
     total = 0.0
-    for k in range(20):
-        total += back(window.typicals, count, k)
+    for bar in range(turn, now + 1):
+        total += at(window.typicals, bar)
+    for bar in range(now - 19, turn):
+        total += at(window.typicals, bar)
     average = total / 20.0
     if same(window.typical, average):
         return 0.0
     away = 0.0
-    for k in range(20):
-        away += abs(back(window.typicals, count, k) - average)
+    for bar in range(turn, now + 1):
+        away += abs(at(window.typicals, bar) - average)
+    for bar in range(now - 19, turn):
+        away += abs(at(window.typicals, bar) - average)
     return (window.typical - average) / (0.015 * (away / 20.0))
-
-
-@compiled
-def _rate_of_change(window: Any, bars: int) -> float:
-    if window.count <= bars:
-        return np.nan
-    return 100.0 * (window.close / back(window.closes, window.count, bars) - 1.0)
 
 
 @compiled
 def _money_flow(window: Any, state: Any) -> float:
     """MFI: signed money flows in a ring; a window without any is recognised by counting."""
-    count = window.count
-    if count < 2:
+    if window.count < 2:
         return np.nan
-    slot = (count - 2) % 14
-    leaving = state.flow[slot]
+    leaving = at(state.flow, window.now - 14)
     state.rising -= max(leaving, 0.0)
     state.falling -= max(-leaving, 0.0)
     change = window.typical - window.previous_typical
     flow = window.typical * window.volume
     if same(window.typical, window.previous_typical):
         flow = 0.0
-    state.flow[slot] = flow if change >= 0.0 else -flow
+    state.flow[window.now & MASK] = flow if change >= 0.0 else -flow
     state.quiet = state.quiet + 1 if flow == 0.0 else 0
     if change >= 0.0:
         state.rising += flow
@@ -235,7 +249,7 @@ def _money_flow(window: Any, state: Any) -> float:
         state.rising = 0.0
         state.falling = 0.0
     total = state.rising + state.falling
-    if count < 15:
+    if window.count < 15:
         return np.nan
     return 100.0 * min(max(state.rising, 0.0), total) / total if total > 0.0 else 0.0
 
@@ -246,28 +260,22 @@ def _directional(window: Any, state: Any, row: Any) -> None:
     row.plus_di_14 = np.nan
     row.minus_di_14 = np.nan
     row.adx_14 = np.nan
-    count, sums = window.count, state.directional
+    count = window.count
     if count < 2:
         return
     up = window.high - window.previous_high
     down = window.previous_low - window.low
-    decay = 1.0 if count <= 14 else 13.0 / 14.0
-    sums[_PLUS] = sums[_PLUS] * decay + (up if up > 0.0 and up > down else 0.0)
-    sums[_MINUS] = sums[_MINUS] * decay + (down if down > 0.0 and down > up else 0.0)
-    sums[_RANGE] = sums[_RANGE] * decay + row.true_range
+    keep = 1.0 if count <= 14 else 13.0 / 14.0
+    state.plus = state.plus * keep + (up if up > 0.0 and up > down else 0.0)
+    state.minus = state.minus * keep + (down if down > 0.0 and down > up else 0.0)
+    state.range = state.range * keep + row.true_range
     if count < 15:
         return
-    plus = 100.0 * sums[_PLUS] / sums[_RANGE] if sums[_RANGE] != 0.0 else 0.0
-    minus = 100.0 * sums[_MINUS] / sums[_RANGE] if sums[_RANGE] != 0.0 else 0.0
+    plus = quotient(100.0 * state.plus, state.range, 0.0)
+    minus = quotient(100.0 * state.minus, state.range, 0.0)
     row.plus_di_14 = plus
     row.minus_di_14 = minus
-    moving = plus + minus != 0.0
-    index = 100.0 * abs(plus - minus) / (plus + minus) if moving else 0.0
-    if count <= 28:
-        sums[_DX] += index
-        if count == 28:
-            state.adx = sums[_DX] / 14.0
-    elif moving:
-        state.adx = (state.adx * 13.0 + index) / 14.0
-    if count >= 28:
-        row.adx_14 = state.adx
+    index = quotient(100.0 * abs(plus - minus), plus + minus, 0.0)
+    if count <= 28 or plus + minus != 0.0:
+        state.adx = wilder(state.index, min(count - 14, 15), index, 14.0)
+    row.adx_14 = state.adx

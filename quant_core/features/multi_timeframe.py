@@ -16,6 +16,7 @@ import numpy as np
 from quant_core.bars import Floats
 from quant_core.compiled import compiled
 from quant_core.features.feature import RATIO, Feature
+from quant_core.features.window import BAR
 
 FAMILY = "multi-timeframe"
 _BLOCK = {
@@ -34,21 +35,8 @@ _SCORES = {
 }
 _WIDTH = len(_BLOCK)
 
-# The longer bar in the making: `bars` of the shorter timeframe are in it, 0 for none yet.
-BUCKET = np.dtype(
-    [
-        ("timeframe", np.int64),
-        ("bars", np.int64),
-        ("end", np.int64),
-        ("session_open", np.int64),
-        ("session_close", np.int64),
-        ("open", np.float64),
-        ("high", np.float64),
-        ("low", np.float64),
-        ("close", np.float64),
-        ("volume", np.float64),
-    ]
-)
+# The longer bar in the making: `bars` shorter ones are in it, 0 for none yet.
+BUCKET = np.dtype([("timeframe", np.int64), ("bars", np.int64), ("bar", BAR)])
 
 
 def features(frames: tuple[str, ...], base: Mapping[str, Feature]) -> tuple[Feature, ...]:
@@ -83,31 +71,23 @@ def features(frames: tuple[str, ...], base: Mapping[str, Feature]) -> tuple[Feat
 
 
 @compiled
-def add(
-    bucket: Any,
-    start: int,
-    session_open: int,
-    session_close: int,
-    open: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
-    """Put a shorter bar into the longer one, which is empty or still open at `start`."""
+def add(bucket: Any, bar: Any) -> None:
+    """Put a shorter bar into the longer one, which is empty or still open at its start."""
+    whole = bucket.bar
     if bucket.bars == 0:
-        begin = session_open + (start - session_open) // bucket.timeframe * bucket.timeframe
-        bucket.end = min(begin + bucket.timeframe, session_close)
-        bucket.session_open = session_open
-        bucket.session_close = session_close
-        bucket.open = open
-        bucket.high = high
-        bucket.low = low
-        bucket.volume = 0.0
-    bucket.high = max(bucket.high, high)
-    bucket.low = min(bucket.low, low)
-    bucket.close = close
-    bucket.volume += volume
+        since_open = bar.start - bar.session_open
+        whole.start = bar.start - since_open % bucket.timeframe
+        whole.end = min(whole.start + bucket.timeframe, bar.session_close)
+        whole.session_open = bar.session_open
+        whole.session_close = bar.session_close
+        whole.open = bar.open
+        whole.high = bar.high
+        whole.low = bar.low
+        whole.volume = 0.0
+    whole.high = max(whole.high, bar.high)
+    whole.low = min(whole.low, bar.low)
+    whole.close = bar.close
+    whole.volume += bar.volume
     bucket.bars += 1
 
 

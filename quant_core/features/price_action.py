@@ -106,7 +106,6 @@ STATE = np.dtype(
         ("low_bits", np.int64),
         ("higher", np.int64),
         ("lower", np.int64),
-        ("sessions", np.int64),
         ("session_gap", np.float64),
     ]
 )
@@ -117,11 +116,9 @@ def step(window: Any, state: Any, row: Any) -> None:
     """Fill the bar shapes, runs, breakouts and gaps of the newest bar."""
     count = window.count
     _shape(window, row)
-    if window.new_session:
-        state.sessions += 1
-        if count > 1:
-            state.session_gap = window.open / window.previous_close - 1.0
-    row.session_gap = state.session_gap if state.sessions > 1 else np.nan
+    if window.new_session and count > 1:
+        state.session_gap = window.open / window.previous_close - 1.0
+    row.session_gap = state.session_gap if window.sessions > 1 else np.nan
     row.inside_outside = np.nan
     row.run_length = np.nan
     row.gap = np.nan
@@ -140,8 +137,8 @@ def step(window: Any, state: Any, row: Any) -> None:
     row.breakout_20 = np.nan
     if count > 20:
         row.breakout_20 = balance(
-            window.close > highest(window.highs, count, 1, 20),
-            window.close < lowest(window.lows, count, 1, 20),
+            window.close > highest(window.highs, window.now - 20, window.now - 1),
+            window.close < lowest(window.lows, window.now - 20, window.now - 1),
         )
 
 

@@ -1,9 +1,15 @@
-"""The moving sums and averages of the kernels: one bar in, one value out, NaN while warming up.
+"""The moving sums and averages of the kernels: one value in, one out, NaN while warming up.
 
-Each keeps its running value in one cell of a state array and is told how many values it has seen,
-the present one included. Orders of addition and seeds are TA-Lib's. A running sum's rounding error
+Each keeps its running value in a CELL of the state and is told how many values it has seen, the
+present one included. Orders of addition and seeds are TA-Lib's. A running sum's rounding error
 grows like the square root of its age: 1e-13 of the sum after a year of minutes.
+
+Surprise recorded here: numba compiles a function anew for every integer literal it is called with.
+Periods are therefore passed as floats and positions as bar numbers, which cut the engine's
+compilation by half.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -12,86 +18,90 @@ from quant_core.compiled import compiled
 
 DEPTH = 256
 MASK = DEPTH - 1
+RING = (np.float64, (DEPTH,))
+CELL = np.dtype([("value", np.float64)])
 
 
 @compiled
-def back(ring: Floats, count: int, bars: int) -> float:
-    """The value `bars` before the newest of `count` written to a ring of DEPTH."""
-    return ring[(count - 1 - bars) & MASK]
+def at(ring: Floats, bar: int) -> float:
+    """What a ring holds for a bar, counted from 0 at the first of the history."""
+    return ring[bar & MASK]
 
 
 @compiled
-def mean(cells: Floats, cell: int, seen: int, value: float, oldest: float, period: int) -> float:
+def mean(cell: Any, seen: int, value: float, oldest: float, period: float) -> float:
     """Simple moving average; `oldest` is the value that leaves after this bar (TA-Lib SMA)."""
+    total = cell.value + value
     if seen < period:
-        cells[cell] += value
+        cell.value = total
         return np.nan
-    total = cells[cell] + value
-    cells[cell] = total - oldest
+    cell.value = total - oldest
     return total / period
 
 
 @compiled
-def exponential(cells: Floats, cell: int, seen: int, value: float, period: int) -> float:
+def exponential(cell: Any, seen: int, value: float, period: float) -> float:
     """Exponential average, factor 2/(period + 1), first value the plain mean (TA-Lib EMA)."""
-    if seen < period:
-        cells[cell] += value
-        return np.nan
-    if seen == period:
-        cells[cell] = (cells[cell] + value) / period
-    else:
-        cells[cell] += (value - cells[cell]) * (2.0 / (period + 1))
-    return cells[cell]
+    if seen > period:
+        cell.value += (value - cell.value) * (2.0 / (period + 1.0))
+        return cell.value
+    return _seed(cell, seen, value, period)
 
 
 @compiled
-def wilder(cells: Floats, cell: int, seen: int, value: float, period: int) -> float:
+def wilder(cell: Any, seen: int, value: float, period: float) -> float:
     """Wilder's average, factor 1/period, first value the plain mean (TA-Lib ATR, RSI)."""
-    if seen < period:
-        cells[cell] += value
-        return np.nan
-    if seen == period:
-        cells[cell] = (cells[cell] + value) / period
-    else:
-        cells[cell] = (cells[cell] * (period - 1) + value) / period
-    return cells[cell]
+    if seen > period:
+        cell.value = (cell.value * (period - 1.0) + value) / period
+        return cell.value
+    return _seed(cell, seen, value, period)
 
 
 @compiled
-def highest(ring: Floats, count: int, skip: int, period: int) -> float:
-    """The largest of `period` values of a ring, leaving out the newest `skip`."""
-    best = ring[(count - 1 - skip) & MASK]
-    for k in range(skip + 1, skip + period):
-        value = ring[(count - 1 - k) & MASK]
+def _seed(cell: Any, seen: int, value: float, period: float) -> float:
+    cell.value += value
+    if seen < period:
+        return np.nan
+    cell.value /= period
+    return cell.value
+
+
+@compiled
+def highest(ring: Floats, first: int, last: int) -> float:
+    """The largest value of the bars `first` to `last`."""
+    best = ring[last & MASK]
+    for bar in range(first, last):
+        value = ring[bar & MASK]
         if value > best:
             best = value
     return best
 
 
 @compiled
-def lowest(ring: Floats, count: int, skip: int, period: int) -> float:
-    """The smallest of `period` values of a ring, leaving out the newest `skip`."""
-    best = ring[(count - 1 - skip) & MASK]
-    for k in range(skip + 1, skip + period):
-        value = ring[(count - 1 - k) & MASK]
+def lowest(ring: Floats, first: int, last: int) -> float:
+    """The smallest value of the bars `first` to `last`."""
+    best = ring[last & MASK]
+    for bar in range(first, last):
+        value = ring[bar & MASK]
         if value < best:
             best = value
     return best
 
 
 @compiled
-def deviation(ring: Floats, count: int, period: int, average: float) -> float:
-    """Population deviation of the newest `period` values about their mean, in two passes.
+def deviation(ring: Floats, first: int, last: int, average: float) -> float:
+    """Population deviation of the bars `first` to `last` about their mean, in two passes.
 
     The second sum corrects for the rounding of `average`; there is no difference of squares.
     """
     squares = 0.0
     drift = 0.0
-    for k in range(period):
-        step = ring[(count - 1 - k) & MASK] - average
-        squares += step * step
-        drift += step
-    return np.sqrt(max(squares - drift * drift / period, 0.0) / period)
+    for bar in range(first, last + 1):
+        away = ring[bar & MASK] - average
+        squares += away * away
+        drift += away
+    size = last + 1 - first
+    return np.sqrt(max(squares - drift * drift / size, 0.0) / size)
 
 
 @compiled

@@ -26,7 +26,7 @@ import numpy as np
 
 from quant_core.compiled import compiled
 from quant_core.features.feature import COUNT, FLAG, RATIO, SIGN, Feature
-from quant_core.features.smoothing import back, in_units
+from quant_core.features.smoothing import at, in_units
 
 FAMILY = "smart money"
 LONG_AGO = 100
@@ -113,14 +113,13 @@ def find_swings(window: Any, state: Any) -> None:
     """Note the swing, if any, that this bar makes known: the bar two before it."""
     state.new_high = 0
     state.new_low = 0
-    count = window.count
-    if count < 5:
+    if window.count < 5:
         return
-    high, low = back(window.highs, count, 2), back(window.lows, count, 2)
+    high, low = at(window.highs, window.now - 2), at(window.lows, window.now - 2)
     is_high, is_low = True, True
     for k in (0, 1, 3, 4):
-        is_high = is_high and high > back(window.highs, count, k)
-        is_low = is_low and low < back(window.lows, count, k)
+        is_high = is_high and high > at(window.highs, window.now - k)
+        is_low = is_low and low < at(window.lows, window.now - k)
     if is_high:
         state.swing_high = high
         state.ceiling = high

@@ -8,7 +8,8 @@ import numpy as np
 from quant_core.compiled import compiled
 from quant_core.features.feature import COUNT, DIFFERENCE, FLAG, PRICE, RATIO, Feature
 from quant_core.features.smoothing import (
-    back,
+    CELL,
+    at,
     deviation,
     exponential,
     in_units,
@@ -91,43 +92,51 @@ FEATURES = (
     ),
 )
 
-_ATR_14, _ATR_10 = range(2)
-_CLOSES, _TYPICAL = range(2)
-
 STATE = np.dtype(
-    [("wilder", np.float64, (2,)), ("sum", np.float64, (2,)), ("squeezed", np.int64)]
+    [
+        ("atr_14", CELL),
+        ("atr_10", CELL),
+        ("closes", CELL),
+        ("typical", CELL),
+        ("squeezed", np.int64),
+    ]
 )
 
 
 @compiled
 def step(window: Any, state: Any, row: Any) -> None:
     """Fill the volatility features of the newest bar."""
-    count, close = window.count, window.close
-    true_range, atr_10 = np.nan, np.nan
-    row.atr_14 = np.nan
+    count, now, close = window.count, window.now, window.close
+    true_range, atr_14, atr_10 = np.nan, np.nan, np.nan
     if count > 1:
         previous = window.previous_close
         true_range = max(window.high, previous) - min(window.low, previous)
-        row.atr_14 = wilder(state.wilder, _ATR_14, count - 1, true_range, 14)
-        atr_10 = wilder(state.wilder, _ATR_10, count - 1, true_range, 10)
+        atr_14 = wilder(state.atr_14, now, true_range, 14.0)
+    if count > 10:  # TA-Lib's KC starts its ATR with the EMA's first value, at bar 20
+        atr_10 = wilder(state.atr_10, count - 10, true_range, 10.0)
     row.true_range = true_range
-    row.natr_14 = 100.0 * row.atr_14 / close
+    row.atr_14 = atr_14
+    row.natr_14 = 100.0 * atr_14 / close
 
-    average = mean(state.sum, _CLOSES, count, close, back(window.closes, count, 19), 20)
+    average = mean(state.closes, count, close, at(window.closes, now - 19), 20.0)
     spread = np.nan
     if count >= 20:
-        spread = 0.0 if window.flat >= 20 else deviation(window.closes, count, 20, average)
+        spread = 0.0 if window.flat >= 20 else deviation(window.closes, now - 19, now, average)
     row.bb_upper = average + 2.0 * spread
     row.bb_lower = average - 2.0 * spread
     row.bb_width = 4.0 * spread / average
     row.bb_percent_b = 0.5 + quotient(close - average, 4.0 * spread, 0.0)
 
-    middle = exponential(state.sum, _TYPICAL, count, window.typical, 20)
+    middle = exponential(state.typical, count, window.typical, 20.0)
     half = 1.5 * atr_10
     row.kc_upper = middle + half
     row.kc_lower = middle - half
     row.kc_position = in_units(close - middle, half, close)
+    _squeeze(count, state, row)
 
+
+@compiled
+def _squeeze(count: int, state: Any, row: Any) -> None:
     row.squeeze = np.nan
     row.squeeze_bars = np.nan
     if count >= 20:

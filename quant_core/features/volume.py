@@ -10,9 +10,10 @@ import numpy as np
 from quant_core.compiled import compiled
 from quant_core.features.feature import MONEY, RATIO, VOLUME, Feature
 from quant_core.features.smoothing import (
-    DEPTH,
+    CELL,
     MASK,
-    back,
+    RING,
+    at,
     deviation,
     exponential,
     mean,
@@ -104,15 +105,21 @@ FEATURES = (
 )
 
 _FLAT = 1e-12  # a relative deviation of volume below this is rounding
-_V5, _V10, _V20, _V50, _SIGNED, _FLOW, _DELTA, _FORCE = range(8)
+
+# A moving average of volume that remembers its last value.
+_AVERAGE = np.dtype([("sum", CELL), ("value", np.float64)])
+_SIGNED = np.dtype([("sum", CELL), ("ring", *RING)])
 
 STATE = np.dtype(
     [
-        ("sum", np.float64, (8,)),
-        ("average", np.float64, (4,)),
-        ("signed", np.float64, (DEPTH,)),
-        ("flow", np.float64, (DEPTH,)),
-        ("delta", np.float64, (DEPTH,)),
+        ("last_5", _AVERAGE),
+        ("last_10", _AVERAGE),
+        ("last_20", _AVERAGE),
+        ("last_50", _AVERAGE),
+        ("signed", _SIGNED),
+        ("flow", _SIGNED),
+        ("delta", _SIGNED),
+        ("force", CELL),
         ("obv", np.float64),
         ("ad", np.float64),
         ("ad_fast", np.float64),
@@ -125,34 +132,28 @@ STATE = np.dtype(
 @compiled
 def step(window: Any, state: Any, row: Any) -> None:
     """Fill the volume features of the newest bar."""
-    row.volume_ratio_5 = _ratio(window, state, _V5, 5)
-    row.volume_ratio_20 = _ratio(window, state, _V20, 20)
-    row.volume_ratio_50 = _ratio(window, state, _V50, 50)
-    row.volume_sma_20 = state.average[_V20]
-    row.volume_zscore_20 = _surprise(window, state.average[_V20])
+    row.volume_ratio_5 = _ratio(window, state.last_5, 5.0)
+    row.volume_ratio_20 = _ratio(window, state.last_20, 20.0)
+    row.volume_ratio_50 = _ratio(window, state.last_50, 50.0)
+    row.volume_sma_20 = state.last_20.value
+    row.volume_zscore_20 = _surprise(window, state.last_20.value)
     _balance(window, state, row)
     _distribution(window, state, row)
     row.force_index_13 = np.nan
     if window.count > 1:
         force = (window.close - window.previous_close) * window.volume
-        row.force_index_13 = exponential(state.sum, _FORCE, window.count - 1, force, 13)
+        row.force_index_13 = exponential(state.force, window.now, force, 13.0)
 
 
 @compiled
-def _average(window: Any, state: Any, cell: int, period: int) -> float:
-    """Mean volume with this bar; exactly 0 when none of its bars traded."""
+def _ratio(window: Any, average: Any, period: float) -> float:
+    """Volume over the average before this bar, which is then moved on (exactly 0 when idle)."""
+    before = average.value
+    oldest = at(window.volumes, window.count - int(period))
+    average.value = mean(average.sum, window.count, window.volume, oldest, period)
     if window.idle >= period:
-        state.sum[cell] = 0.0
-        return 0.0
-    oldest = back(window.volumes, window.count, period - 1)
-    return mean(state.sum, cell, window.count, window.volume, oldest, period)
-
-
-@compiled
-def _ratio(window: Any, state: Any, cell: int, period: int) -> float:
-    """Volume over the average before this bar (today is no part of its own yardstick)."""
-    before = state.average[cell]
-    state.average[cell] = _average(window, state, cell, period)
+        average.sum.value = 0.0
+        average.value = 0.0
     return quotient(window.volume, before, 0.0) if window.count > period else np.nan
 
 
@@ -160,23 +161,20 @@ def _ratio(window: Any, state: Any, cell: int, period: int) -> float:
 def _surprise(window: Any, average: float) -> float:
     if window.count < 20:
         return np.nan
-    spread = deviation(window.volumes, window.count, 20, average)
+    spread = deviation(window.volumes, window.now - 19, window.now, average)
     return (window.volume - average) / spread if spread > _FLAT * average else 0.0
 
 
 @compiled
-def _share(
-    window: Any, state: Any, cell: int, ring: Any, value: float, volume: float, period: int
-) -> float:
+def _share(window: Any, signed: Any, value: float, volume: float, period: float) -> float:
     """Sum of `period` signed volumes as a share of their volume, whose mean is `volume`."""
-    ring[(window.count - 1) & MASK] = value
-    total = mean(
-        state.sum, cell, window.count, value, back(ring, window.count, period - 1), period
-    )
+    signed.ring[window.now & MASK] = value
+    oldest = at(signed.ring, window.count - int(period))
+    average = mean(signed.sum, window.count, value, oldest, period)
     if window.idle >= period:
-        state.sum[cell] = 0.0
+        signed.sum.value = 0.0
         return 0.0
-    return min(max(total / volume, -1.0), 1.0) if window.count >= period else np.nan
+    return min(max(average / volume, -1.0), 1.0) if window.count >= period else np.nan
 
 
 @compiled
@@ -190,8 +188,8 @@ def _balance(window: Any, state: Any, row: Any) -> None:
     state.obv += signed
     row.obv = state.obv
     row.vpt = state.vpt
-    average = _average(window, state, _V10, 10)
-    row.obv_slope_10 = _share(window, state, _SIGNED, state.signed, signed, average, 10)
+    _ratio(window, state.last_10, 10.0)
+    row.obv_slope_10 = _share(window, state.signed, signed, state.last_10.value, 10.0)
     if window.count < 11:
         row.obv_slope_10 = np.nan
 
@@ -208,11 +206,10 @@ def _distribution(window: Any, state: Any, row: Any) -> None:
         state.ad_fast = state.ad
         state.ad_slow = state.ad
     else:
-        state.ad_fast += (state.ad - state.ad_fast) * (2.0 / 4.0)
-        state.ad_slow += (state.ad - state.ad_slow) * (2.0 / 11.0)
+        state.ad_fast = (2.0 / 4.0) * state.ad + (1.0 - 2.0 / 4.0) * state.ad_fast
+        state.ad_slow = (2.0 / 11.0) * state.ad + (1.0 - 2.0 / 11.0) * state.ad_slow
     row.ad_line = state.ad
     row.ad_osc = state.ad_fast - state.ad_slow if window.count >= 10 else np.nan
     row.volume_delta = delta
-    average = state.average[_V20]
-    row.cmf_20 = _share(window, state, _FLOW, state.flow, flow, average, 20)
-    row.volume_delta_20 = _share(window, state, _DELTA, state.delta, delta, average, 20)
+    row.cmf_20 = _share(window, state.flow, flow, state.last_20.value, 20.0)
+    row.volume_delta_20 = _share(window, state.delta, delta, state.last_20.value, 20.0)

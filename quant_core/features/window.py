@@ -1,5 +1,8 @@
 """The bars that kernels look back on: the newest one in plain fields, the last 256 in rings.
 
+`now` is the number of the newest bar, counted from 0 at the first of the history; `count` is one
+more.
+
 Every state of the engine starts as zeros, so a new stream is `np.zeros` and a copy of the records
 is a copy of the stream.
 """
@@ -9,15 +12,33 @@ from typing import Any
 import numpy as np
 
 from quant_core.compiled import compiled
-from quant_core.features.smoothing import DEPTH, MASK
+from quant_core.features.smoothing import MASK, RING
 
+# One closed bar as kernels take it. Times are minutes since the epoch; the session is the bar's.
+BAR = np.dtype(
+    [
+        ("start", np.int64),
+        ("end", np.int64),
+        ("session_open", np.int64),
+        ("session_close", np.int64),
+        ("open", np.float64),
+        ("high", np.float64),
+        ("low", np.float64),
+        ("close", np.float64),
+        ("volume", np.float64),
+    ]
+)
 WINDOW = np.dtype(
     [
         ("count", np.int64),
+        ("now", np.int64),
+        ("start", np.int64),
         ("end", np.int64),
         ("session_open", np.int64),
         ("session_close", np.int64),
         ("new_session", np.int64),
+        ("sessions", np.int64),
+        ("hole", np.int64),
         ("flat", np.int64),
         ("idle", np.int64),
         ("open", np.float64),
@@ -26,61 +47,55 @@ WINDOW = np.dtype(
         ("close", np.float64),
         ("volume", np.float64),
         ("typical", np.float64),
-        ("previous_open", np.float64),
         ("previous_high", np.float64),
         ("previous_low", np.float64),
         ("previous_close", np.float64),
         ("previous_typical", np.float64),
-        ("opens", np.float64, (DEPTH,)),
-        ("highs", np.float64, (DEPTH,)),
-        ("lows", np.float64, (DEPTH,)),
-        ("closes", np.float64, (DEPTH,)),
-        ("volumes", np.float64, (DEPTH,)),
-        ("typicals", np.float64, (DEPTH,)),
+        ("opens", *RING),
+        ("highs", *RING),
+        ("lows", *RING),
+        ("closes", *RING),
+        ("volumes", *RING),
+        ("typicals", *RING),
     ]
 )
 
 
 @compiled
-def push(
-    window: Any,
-    end: int,
-    session_open: int,
-    session_close: int,
-    open: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-) -> None:
-    """Make a closed bar the newest. Times are minutes since the epoch.
+def push(window: Any, bar: Any) -> None:
+    """Make a closed bar the newest.
 
     `flat` and `idle` count the newest bars with one and the same close, and without volume: they
-    tell exactly when a window is flat or empty, which a running sum cannot.
+    tell exactly when a window is flat or empty, which a running sum cannot. `hole` is the minutes
+    of its session without a bar right before this one.
     """
-    typical = (high + low + close) / 3.0
-    window.flat = window.flat + 1 if close == window.close else 1
-    window.idle = window.idle + 1 if volume == 0.0 else 0
-    window.new_session = 1 if session_open != window.session_open else 0
-    window.previous_open = window.open
+    typical = (bar.high + bar.low + bar.close) / 3.0
+    new_session = bar.session_open != window.session_open
+    window.hole = bar.start - (bar.session_open if new_session else window.end)
+    window.new_session = 1 if new_session else 0
+    window.sessions += window.new_session
+    window.flat = window.flat + 1 if bar.close == window.close else 1
+    window.idle = window.idle + 1 if bar.volume == 0.0 else 0
     window.previous_high = window.high
     window.previous_low = window.low
     window.previous_close = window.close
     window.previous_typical = window.typical
-    window.end = end
-    window.session_open = session_open
-    window.session_close = session_close
-    window.open = open
-    window.high = high
-    window.low = low
-    window.close = close
-    window.volume = volume
+    window.start = bar.start
+    window.end = bar.end
+    window.session_open = bar.session_open
+    window.session_close = bar.session_close
+    window.open = bar.open
+    window.high = bar.high
+    window.low = bar.low
+    window.close = bar.close
+    window.volume = bar.volume
     window.typical = typical
-    slot = window.count & MASK
-    window.opens[slot] = open
-    window.highs[slot] = high
-    window.lows[slot] = low
-    window.closes[slot] = close
-    window.volumes[slot] = volume
-    window.typicals[slot] = typical
+    window.now = window.count
     window.count += 1
+    slot = window.now & MASK
+    window.opens[slot] = bar.open
+    window.highs[slot] = bar.high
+    window.lows[slot] = bar.low
+    window.closes[slot] = bar.close
+    window.volumes[slot] = bar.volume
+    window.typicals[slot] = typical

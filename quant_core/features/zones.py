@@ -18,7 +18,7 @@ import numpy as np
 
 from quant_core.compiled import compiled
 from quant_core.features.feature import COUNT, RATIO, SIGN, Feature
-from quant_core.features.smoothing import back, balance, in_units
+from quant_core.features.smoothing import at, balance, in_units
 
 FAMILY = "smart money"
 KEPT = 8
@@ -134,7 +134,7 @@ def _gaps(window: Any, state: Any) -> float:
     state.bear_open = kept
     if window.count < 3:
         return 0.0
-    high, low = back(window.highs, window.count, 2), back(window.lows, window.count, 2)
+    high, low = at(window.highs, window.now - 2), at(window.lows, window.now - 2)
     if window.low > high:
         state.bull_open = _keep(state.bull_near, state.bull_far, state.bull_open, window.low, high)
         return window.low - high
@@ -167,14 +167,13 @@ def _blocks(window: Any, state: Any, broke: int) -> None:
         state.bear_high = 0.0
     if broke == 0:
         return
-    count = window.count
-    for k in range(1, min(_SEARCH, count - 1) + 1):
-        body = back(window.closes, count, k) - back(window.opens, count, k)
+    for bar in range(window.now - 1, max(window.now - _SEARCH, 0) - 1, -1):
+        body = at(window.closes, bar) - at(window.opens, bar)
         if broke > 0 and body < 0.0:
-            state.bull_low = back(window.lows, count, k)
-            state.bull_high = back(window.highs, count, k)
+            state.bull_low = at(window.lows, bar)
+            state.bull_high = at(window.highs, bar)
             return
         if broke < 0 and body > 0.0:
-            state.bear_low = back(window.lows, count, k)
-            state.bear_high = back(window.highs, count, k)
+            state.bear_low = at(window.lows, bar)
+            state.bear_high = at(window.highs, bar)
             return

@@ -33,7 +33,9 @@ def outcome(played: Played) -> tuple[int, float, str]:
 # --------------------------------------------------------------------------- entries (R39)
 
 
-@pytest.mark.parametrize(("make", "price"), [(long_day, 101.0 * UP_BP), (short_day, 99.0 * DOWN_BP)])
+@pytest.mark.parametrize(
+    ("make", "price"), [(long_day, 101.0 * UP_BP), (short_day, 99.0 * DOWN_BP)]
+)
 def test_r39_an_entry_fills_at_the_next_open_with_adverse_slippage(make, price):
     level = 101.0 if make is long_day else 99.0
     played = make().level(level, at=2).play()

@@ -37,9 +37,7 @@ class Book:
     def holds(
         self, symbol: int, shares: int, close: float, *, reference: float, stop: float
     ) -> "Book":
-        return self.slot(
-            symbol, quantity=shares, last_close=close, reference=reference, stop=stop
-        )
+        return self.slot(symbol, quantity=shares, last_close=close, reference=reference, stop=stop)
 
     def awaits(self, symbol: int, shares: int, *, reference: float, stop: float) -> "Book":
         return self.slot(symbol, entry_quantity=shares, reference=reference, stop=stop)

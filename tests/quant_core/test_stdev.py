@@ -305,7 +305,7 @@ def test_r31_a_trade_that_opens_and_closes_in_one_bar_shows_cooldown_there():
 def test_r32_bar_0_and_bars_1_to_10_rest_and_bar_11_can_arm():
     played = long_day().bar(2, low=98.0).z([1.3] * 20, at=2).play()
     assert played.story(last=15) == "m!" + "c" * 11 + "mm"
-    assert played.row([t for t in played.all(Transition)][1].start) == 13
+    assert played.row(played.all(Transition)[1].start) == 13
 
 
 def test_r32_counts_bars_of_the_symbol_not_minutes():

@@ -80,7 +80,7 @@ def test_the_demo_session_is_this_one_on_every_machine() -> None:
                 whole = np.rint(getattr(raw, name) * scale).astype("<i8")
                 digest.update(whole.tobytes())
         digest.update(np.rint(market.spread[symbol] * 100.0).astype("<i8").tobytes())
-    assert digest.hexdigest()[:16] == "GOLDEN"
+    assert digest.hexdigest()[:16] == "1a29b939705d2cd8"
 
 
 def test_a_session_is_the_same_whatever_else_is_asked_for() -> None:
@@ -341,7 +341,7 @@ def test_volatility_clusters_and_fades(symbol: str) -> None:
 @pytest.mark.parametrize("symbol", DEMO_SYMBOLS)
 def test_minutes_revert_a_little(symbol: str) -> None:
     look = synthetic_look(symbol)
-    assert -0.05 < look.reversal() < 0.005
+    assert -0.05 < look.reversal() < 0.0
     assert 0.70 < look.variance_ratio(30) < 0.98
 
 
@@ -454,7 +454,7 @@ def test_minutes_look_like_recorded_ones(symbol: str, place: str) -> None:
 
     assert 1 / 1.6 < ratio("minute_volatility") < 1.6
     assert 1 / 1.35 < ratio("volatility_against_midday", 0, 30) < 1.35
-    assert 1 / 1.4 < ratio("volatility_against_midday", 360, 390) < 1.4
+    assert 1 / 1.5 < ratio("volatility_against_midday", 360, 390) < 1.5
     assert 1 / 1.4 < ratio("volume_against_midday", 0, 30) < 1.4
     assert 1 / 2.0 < ratio("volume_against_midday", 360, 390) < 2.0
     assert 1 / 1.4 < ratio("kurtosis") < 1.4
@@ -464,7 +464,7 @@ def test_minutes_look_like_recorded_ones(symbol: str, place: str) -> None:
     assert difference("clustering", 15) < 0.10
     assert difference("variance_ratio", 30) < 0.20
     assert difference("volume_follows_moves") < 0.25
-    assert difference("beyond", 1.2) < 0.15
+    assert difference("beyond", 1.2) < 0.16
     assert difference("beyond", 1.8) < 0.08
 
 

@@ -69,7 +69,7 @@ class BarFormat:
             return None
         try:
             return ZoneInfo(self.tz)
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise BadInput(
                 f"{self.tz!r} is no time zone; use an IANA name such as America/New_York or UTC"
             ) from error

@@ -60,6 +60,11 @@ class BarFile:
         """Whether the suffix says Parquet; otherwise it is CSV."""
         return self.path.name.lower().endswith(".parquet")
 
+    @property
+    def is_gzip(self) -> bool:
+        """Whether the suffix says compressed CSV."""
+        return self.path.name.lower().endswith(".gz")
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -224,19 +229,20 @@ def _csv_rows(file: BarFile, names: list[str], needed: list[str], delimiter: str
         ragged.append(row)
         return "error"
 
+    options = {
+        # Threads would lose the number of a ragged row.
+        "read_options": pa_csv.ReadOptions(use_threads=False, column_names=names, skip_rows=1),
+        "parse_options": pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=refuse),
+        "convert_options": pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            include_columns=needed,
+            null_values=[""],  # NA is a symbol, and text that is no number becomes NaN anyway
+            strings_can_be_null=True,
+        ),
+    }
     try:
-        return pa_csv.read_csv(
-            file.path,
-            # Threads would lose the number of a ragged row.
-            read_options=pa_csv.ReadOptions(use_threads=False, column_names=names, skip_rows=1),
-            parse_options=pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=refuse),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                include_columns=needed,
-                null_values=[""],  # NA is a symbol, and text that is no number becomes NaN anyway
-                strings_can_be_null=True,
-            ),
-        )
+        with pa.input_stream(file.path, "gzip" if file.is_gzip else None) as stream:
+            return pa_csv.read_csv(stream, **options)
     except pa.ArrowInvalid:
         if not ragged:
             raise
@@ -251,7 +257,7 @@ def _csv_rows(file: BarFile, names: list[str], needed: list[str], delimiter: str
 
 def _csv_header(file: BarFile) -> tuple[list[str], str]:
     """Column names and delimiter of a CSV file."""
-    opened = gzip.open if file.path.name.lower().endswith(".gz") else open
+    opened = gzip.open if file.is_gzip else open
     with opened(file.path, "rt", encoding="utf-8-sig", newline="") as stream:
         line = stream.readline()
     if not line.strip():

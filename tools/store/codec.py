@@ -6,18 +6,19 @@ that same row. Reading is the way back, so "what is stored" and "what is hashed"
 
 `known_at` decides what a query with `as_of` may see. A record that is dated by its bar's start is
 known when that one-minute bar has closed; a snapshot from the beginning of its New York day (it
-is made of earlier sessions only); a lane's day at 16:00 New York, half-days included.
+is made of earlier sessions only); a lane's day when the last minute of its session has closed (a
+session without minutes: at 16:00 New York).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from quant_core.calendar import NEW_YORK
+from quant_core.calendar import NEW_YORK, to_datetime
 from quant_core.types import (
     Analysis,
     Decision,
@@ -50,13 +51,14 @@ class Kind(Generic[R]):
     """One kind of record: its domain type, its table, and the way between them.
 
     `values` gives a record's values in the order of the table's columns after the key. The last
-    columns may be left out: then the ledger itself supplies them (`lane_days`).
+    columns may be left out: then the ledger itself supplies them (`lane_days`). `known_at` takes
+    the record and what was supplied.
     """
 
     def __init__(
         self,
         model: type[record_tables.Record],
-        known_at: Callable[[R], datetime],
+        known_at: Callable[..., datetime],
         values: Callable[[R], tuple[Any, ...]],
         build: Callable[[Fields], R],
     ) -> None:
@@ -74,7 +76,7 @@ class Kind(Generic[R]):
     def stored(self, record: R, *supplied: Any) -> tuple[str, Stored]:
         """(known at, row) of a record; BadInput names the record when a value cannot be kept."""
         try:
-            at = str(_moment.keep(self.known_at(record)))
+            at = str(_moment.keep(self.known_at(record, *supplied)))
             values = (*self._values(record), *supplied)
             row = tuple([keep(v) for keep, v in zip(self._keep, values, strict=True)])
         except (TypeError, ValueError, OverflowError) as error:
@@ -124,9 +126,19 @@ def _plain(domain: type[R]) -> tuple[Callable[[R], tuple[Any, ...]], Callable[[F
     return attrgetter(*names), build
 
 
+def _minute_after(bar_start: datetime) -> datetime:
+    # In UTC: a minute after 01:59 New York may be 01:00 or 03:00 there.
+    return bar_start.astimezone(UTC) + timedelta(minutes=1)
+
+
 def _bar_closed(record: Any) -> datetime:
-    start: datetime = record.start
-    return start + timedelta(minutes=1)
+    return _minute_after(record.start)
+
+
+def _session_over(day: LaneDay, rows: int, through: int | None, _digest: str) -> datetime:
+    if rows and through is not None:
+        return to_datetime(through + 1)
+    return _in_new_york(day.date, time(16))
 
 
 def _in_new_york(day: date, clock: time) -> datetime:
@@ -195,7 +207,10 @@ ANALYSES: Kind[Analysis] = Kind(
     _build_analysis,
 )
 DECISIONS: Kind[Decision] = Kind(
-    record_tables.TradeSignals, lambda d: _bar_closed(d.signal), _decision_values, _build_decision
+    record_tables.TradeSignals,
+    lambda d: _minute_after(d.signal.start),
+    _decision_values,
+    _build_decision,
 )
 ORDERS: Kind[Order] = Kind(record_tables.Orders, attrgetter("decided_at"), *_plain(Order))
 FILLS: Kind[Fill] = Kind(record_tables.Fills, _bar_closed, *_plain(Fill))
@@ -203,13 +218,11 @@ ORDER_REJECTIONS: Kind[OrderRejection] = Kind(
     record_tables.OrderRejections, _bar_closed, *_plain(OrderRejection)
 )
 TRADES: Kind[Trade] = Kind(
-    record_tables.Trades, lambda t: t.exit_time + timedelta(minutes=1), *_plain(Trade)
+    record_tables.Trades, lambda t: _minute_after(t.exit_time), *_plain(Trade)
 )
 TRANSITIONS: Kind[Transition] = Kind(record_tables.Transitions, _bar_closed, *_plain(Transition))
 RISK_CHANGES: Kind[RiskChange] = Kind(record_tables.RiskChanges, _bar_closed, *_plain(RiskChange))
-LANE_DAYS: Kind[LaneDay] = Kind(
-    record_tables.LaneDays, lambda d: _in_new_york(d.date, time(16)), *_plain(LaneDay)
-)
+LANE_DAYS: Kind[LaneDay] = Kind(record_tables.LaneDays, _session_over, *_plain(LaneDay))
 
 KINDS: dict[type[Any], Kind[Any]] = {
     Snapshot: SNAPSHOTS,

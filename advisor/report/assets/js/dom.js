@@ -9,7 +9,9 @@ function fill(node, attributes, children) {
     else if (name === "vars") for (const key in value) node.style.setProperty(key, value[key]);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return node;
 }
 
@@ -37,10 +39,13 @@ function choice(label, options, value, onchange) {
 function segments(label, options, value, onpick) {
   const group = h("div", { class: "segments", role: "group", "aria-label": label });
   group.mark = (key) => {
-    for (const button of group.children) button.setAttribute("aria-pressed", button.dataset.key === key);
+    for (const button of group.children)
+      button.setAttribute("aria-pressed", button.dataset.key === key);
   };
   for (const [key, text, title] of options) {
-    group.append(h("button", { type: "button", "data-key": key, title, onclick: () => onpick(key) }, text));
+    group.append(
+      h("button", { type: "button", "data-key": key, title, onclick: () => onpick(key) }, text),
+    );
   }
   group.mark(value);
   return group;

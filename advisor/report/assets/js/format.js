@@ -48,7 +48,7 @@ const clockOf = (minuteOfDay) => `${two(Math.floor(minuteOfDay / 60))}:${two(min
 const dayOf = (minute) => new Date(minute * 60000);
 
 /** New York clock time of a minute since the epoch. */
-const clock = (minute) => clockOf(((minute + offsetAt(minute)) % 1440 + 1440) % 1440);
+const clock = (minute) => clockOf((((minute + offsetAt(minute)) % 1440) + 1440) % 1440);
 
 /** New York date, such as "Wed 8 Jan". */
 function dateLabel(isoDate, withYear = false) {
@@ -57,7 +57,10 @@ function dateLabel(isoDate, withYear = false) {
   return withYear ? `${text} ${day.getUTCFullYear()}` : text;
 }
 
-const localDate = (minute) => dayOf(minute + offsetAt(minute)).toISOString().slice(0, 10);
+const localDate = (minute) =>
+  dayOf(minute + offsetAt(minute))
+    .toISOString()
+    .slice(0, 10);
 
 /** Both clocks in full, for a title on hover. */
 function bothClocks(minute) {
@@ -67,7 +70,11 @@ function bothClocks(minute) {
 
 /** A moment: New York time on the page, UTC on hover. */
 const moment = (minute, text) =>
-  h("time", { datetime: dayOf(minute).toISOString(), title: bothClocks(minute) }, text || clock(minute));
+  h(
+    "time",
+    { datetime: dayOf(minute).toISOString(), title: bothClocks(minute) },
+    text || clock(minute),
+  );
 
 const sideWord = (side) => (side > 0 ? "long" : side < 0 ? "short" : "");
 const human = (name) => String(name).replaceAll("_", " ");

@@ -4,25 +4,55 @@ function readLane(raw, index) {
   const lane = { index, name: raw.name, start: raw.start, figures: raw.figures };
   lane.curve = remember(() => readCurve(raw));
   lane.days = raw.days.map(([date, start, end, trades, signals, state, notes]) => ({
-    date, start, end, pnl: end - start, trades, signals, state: text(state), notes: notes.map(text),
+    date,
+    start,
+    end,
+    pnl: end - start,
+    trades,
+    signals,
+    state: text(state),
+    notes: notes.map(text),
   }));
   lane.analyses = raw.analyses.map((row, position) => readAnalysis(row, position, lane));
   lane.steps = raw.steps.map(([session, row, analysis, reason, factors]) => ({
-    session, row, analysis, reason, factors,
+    session,
+    row,
+    analysis,
+    reason,
+    factors,
   }));
   lane.records = [
     ...lane.analyses,
     ...raw.transitions.map((row) => readTransition(row, lane)),
     ...raw.signals.map((row) => readSignal(row, lane)),
     ...raw.refusals.map(([minute, symbol, quantity, reason]) => ({
-      kind: "refusal", lane, minute, symbol, quantity, reason: text(reason),
+      kind: "refusal",
+      lane,
+      minute,
+      symbol,
+      quantity,
+      reason: text(reason),
     })),
     ...raw.fills.map(([minute, symbol, side, quantity, at, fees, reason]) => ({
-      kind: "fill", lane, minute, symbol, side, quantity, price: at, fees, reason: text(reason),
+      kind: "fill",
+      lane,
+      minute,
+      symbol,
+      side,
+      quantity,
+      price: at,
+      fees,
+      reason: text(reason),
     })),
     ...raw.trades.map((row) => readTrade(row, lane)),
     ...raw.risk.map(([minute, state, reason, equity]) => ({
-      kind: "risk", lane, minute, symbol: -1, state: text(state), reason: text(reason), equity,
+      kind: "risk",
+      lane,
+      minute,
+      symbol: -1,
+      state: text(state),
+      reason: text(reason),
+      equity,
     })),
   ];
   lane.records.forEach((record, position) => (record.order = position));
@@ -37,25 +67,66 @@ function readCurve(raw) {
 }
 
 function readAnalysis(row, position, lane) {
-  const [minute, analyst, confidence, degraded, reason, factors, assessment, chances, why, evidence] = row;
+  const [
+    minute,
+    analyst,
+    confidence,
+    degraded,
+    reason,
+    factors,
+    assessment,
+    chances,
+    why,
+    evidence,
+  ] = row;
   return {
-    kind: "analysis", lane, minute, symbol: -1, position, analyst: text(analyst), confidence,
-    degraded: degraded === 1, degradedReason: text(reason), factors, assessment: text(assessment),
-    opportunities: chances.map(text), reasoning: text(why), evidence: evidence.map(text),
+    kind: "analysis",
+    lane,
+    minute,
+    symbol: -1,
+    position,
+    analyst: text(analyst),
+    confidence,
+    degraded: degraded === 1,
+    degradedReason: text(reason),
+    factors,
+    assessment: text(assessment),
+    opportunities: chances.map(text),
+    reasoning: text(why),
+    evidence: evidence.map(text),
   };
 }
 
 function readTransition([minute, symbol, state, side, z, reason], lane) {
   return {
-    kind: "transition", lane, minute, symbol, state: data.states[state], side, z, reason: text(reason),
+    kind: "transition",
+    lane,
+    minute,
+    symbol,
+    state: data.states[state],
+    side,
+    z,
+    reason: text(reason),
   };
 }
 
 function readSignal(row, lane) {
-  const [minute, symbol, setup, side, at, stop, target, z, quantity, blocked, verdict, checks] = row;
+  const [minute, symbol, setup, side, at, stop, target, z, quantity, blocked, verdict, checks] =
+    row;
   return {
-    kind: "signal", lane, minute, symbol, setup: SETUPS[setup], side, price: at, stop, target, z,
-    quantity, blocked: text(blocked), verdict: verdict ? readVerdict(verdict) : null,
+    kind: "signal",
+    lane,
+    minute,
+    symbol,
+    setup: SETUPS[setup],
+    side,
+    price: at,
+    stop,
+    target,
+    z,
+    quantity,
+    blocked: text(blocked),
+    verdict: verdict ? readVerdict(verdict) : null,
     checks: checks.map((position) => {
       const [name, before, after, outcome] = data.checks[position];
       return { name: text(name), before, after, outcome: OUTCOMES[outcome] };
@@ -65,16 +136,52 @@ function readSignal(row, lane) {
 
 function readVerdict([ruling, factor, confidence, why, evidence, validator, degraded, reason]) {
   return {
-    ruling: text(ruling), factor, confidence, reasoning: text(why), evidence: evidence.map(text),
-    validator: text(validator), degraded: degraded === 1, degradedReason: text(reason),
+    ruling: text(ruling),
+    factor,
+    confidence,
+    reasoning: text(why),
+    evidence: evidence.map(text),
+    validator: text(validator),
+    degraded: degraded === 1,
+    degradedReason: text(reason),
   };
 }
 
 function readTrade(row, lane) {
-  const [entry, symbol, exit, setup, side, quantity, entryPrice, exitPrice, reason, pnl, fees, stop, target, signal] = row;
+  const [
+    entry,
+    symbol,
+    exit,
+    setup,
+    side,
+    quantity,
+    entryPrice,
+    exitPrice,
+    reason,
+    pnl,
+    fees,
+    stop,
+    target,
+    signal,
+  ] = row;
   return {
-    kind: "trade", lane, minute: exit, symbol, entry, exit, setup: SETUPS[setup], side, quantity,
-    entryPrice, exitPrice, reason: text(reason), pnl, fees, stop, target, signal,
+    kind: "trade",
+    lane,
+    minute: exit,
+    symbol,
+    entry,
+    exit,
+    setup: SETUPS[setup],
+    side,
+    quantity,
+    entryPrice,
+    exitPrice,
+    reason: text(reason),
+    pnl,
+    fees,
+    stop,
+    target,
+    signal,
   };
 }
 
@@ -92,6 +199,9 @@ const thresholds = (step) => data.rules.base.map((base, i) => base * step.factor
 /** Rows in which a symbol may be armed in a session: [from, until]; and the flat row. */
 function windowOf(session) {
   const [from, until] = data.rules.window;
-  const flat = session.minutes < 390 ? Math.min(data.rules.flat, session.minutes - data.rules.earlyFlat) : data.rules.flat;
+  const flat =
+    session.minutes < 390
+      ? Math.min(data.rules.flat, session.minutes - data.rules.earlyFlat)
+      : data.rules.flat;
   return { from: Math.max(0, from), until: Math.min(session.minutes, until), flat };
 }

@@ -1,7 +1,15 @@
 // Every record with its reasons: one table to filter, sort and open.
 
 const BATCH = 120;
-const filters = { lane: "", symbol: "", session: "", text: "", kinds: new Set(), sort: "time", down: false };
+const filters = {
+  lane: "",
+  symbol: "",
+  session: "",
+  text: "",
+  kinds: new Set(),
+  sort: "time",
+  down: false,
+};
 let found = [];
 let shown = 0;
 const searchable = remember((lane, order) => searchText(lanes[lane].records[order]));
@@ -17,17 +25,53 @@ const SORTS = {
 function drawLog() {
   filters.lane = lanes.length ? lanes[0].name : "";
   filters.kinds = new Set(["signal", "trade", "refusal", "risk"]);
-  show(byId("log-tools"),
-    h("input", { type: "search", id: "log-text", placeholder: "Search reasons, evidence, numbers …", "aria-label": "Search the records",
-      oninput: (event) => change("text", event.target.value.trim().toLowerCase()) }),
-    choice("Lane", [["", "all lanes"], ...lanes.map((lane) => [lane.name, lane.name])], filters.lane, (value) => change("lane", value)),
-    choice("Symbol", [["", "all symbols"], ...data.symbols.map((name, i) => [String(i), name])], "", (value) => change("symbol", value)),
-    choice("Session", [["", "all sessions"], ...sessions.map((session) => [String(session.index), session.label])], "", (value) => change("session", value)),
+  show(
+    byId("log-tools"),
+    h("input", {
+      type: "search",
+      id: "log-text",
+      placeholder: "Search reasons, evidence, numbers …",
+      "aria-label": "Search the records",
+      oninput: (event) => setFilter("text", event.target.value.trim().toLowerCase()),
+    }),
+    choice(
+      "Lane",
+      [["", "all lanes"], ...lanes.map((lane) => [lane.name, lane.name])],
+      filters.lane,
+      (value) => setFilter("lane", value),
+    ),
+    choice(
+      "Symbol",
+      [["", "all symbols"], ...data.symbols.map((name, i) => [String(i), name])],
+      "",
+      (value) => setFilter("symbol", value),
+    ),
+    choice(
+      "Session",
+      [["", "all sessions"], ...sessions.map((session) => [String(session.index), session.label])],
+      "",
+      (value) => setFilter("session", value),
+    ),
     kindChips(),
-    h("output", { id: "log-count", "aria-live": "polite" }));
-  show(byId("log-head"), h("tr", {}, head("time", "Time"), head("lane", "Lane"), head("symbol", "Symbol"), head("kind", "What"),
-    h("th", { scope: "col" }, "In words"), head("pnl", "P/L", "number"), h("th", { scope: "col" }, h("span", { class: "hidden" }, "Chart"))));
-  new IntersectionObserver((entries) => entries[0].isIntersecting && more()).observe(byId("log-more"));
+    h("output", { id: "log-count", "aria-live": "polite" }),
+  );
+  show(
+    byId("log-head"),
+    h(
+      "tr",
+      {},
+      headCell("time", "Time"),
+      headCell("lane", "Lane"),
+      headCell("symbol", "Symbol"),
+      headCell("kind", "What"),
+      h("th", { scope: "col" }, "In words"),
+      headCell("pnl", "P/L", "number"),
+      h("th", { scope: "col" }, h("span", { class: "hidden" }, "Chart")),
+    ),
+  );
+  new IntersectionObserver((entries) => entries[0].isIntersecting && more()).observe(
+    byId("log-more"),
+  );
   byId("log-more").addEventListener("click", more);
   refreshLog();
 }
@@ -36,27 +80,45 @@ function kindChips() {
   const group = h("div", { class: "chips", role: "group", "aria-label": "Kinds of record" });
   for (const [kind, name] of KINDS) {
     if (!lanes.some((lane) => lane.records.some((record) => record.kind === kind))) continue;
-    const chip = h("button", { type: "button", "data-kind": kind, "aria-pressed": String(filters.kinds.has(kind)), onclick: () => {
-      if (filters.kinds.has(kind)) filters.kinds.delete(kind);
-      else filters.kinds.add(kind);
-      chip.setAttribute("aria-pressed", String(filters.kinds.has(kind)));
-      refreshLog();
-    } }, name, " ", h("small", {}));
+    const chip = h(
+      "button",
+      {
+        type: "button",
+        "data-kind": kind,
+        "aria-pressed": String(filters.kinds.has(kind)),
+        onclick: () => {
+          if (filters.kinds.has(kind)) filters.kinds.delete(kind);
+          else filters.kinds.add(kind);
+          chip.setAttribute("aria-pressed", String(filters.kinds.has(kind)));
+          refreshLog();
+        },
+      },
+      name,
+      " ",
+      h("small", {}),
+    );
     group.append(chip);
   }
   return group;
 }
 
-function head(key, name, style = "") {
-  const button = h("button", { type: "button", onclick: () => {
-    filters.down = filters.sort === key ? !filters.down : key === "pnl";
-    filters.sort = key;
-    refreshLog();
-  } }, name);
+function headCell(key, name, style = "") {
+  const button = h(
+    "button",
+    {
+      type: "button",
+      onclick: () => {
+        filters.down = filters.sort === key ? !filters.down : key === "pnl";
+        filters.sort = key;
+        refreshLog();
+      },
+    },
+    name,
+  );
   return h("th", { scope: "col", "data-sort": key, class: style }, button);
 }
 
-function change(name, value) {
+function setFilter(name, value) {
   filters[name] = value;
   refreshLog();
 }
@@ -64,8 +126,14 @@ function change(name, value) {
 function matches(record) {
   if (!filters.kinds.has(record.kind)) return false;
   if (filters.symbol !== "" && record.symbol !== Number(filters.symbol)) return false;
-  if (filters.session !== "" && !inSession(sessions[Number(filters.session)], record.minute)) return false;
-  return !filters.text || filters.text.split(/\s+/).every((word) => searchable(record.lane.index, record.order).includes(word));
+  if (filters.session !== "" && !inSession(sessions[Number(filters.session)], record.minute))
+    return false;
+  return (
+    !filters.text ||
+    filters.text
+      .split(/\s+/)
+      .every((word) => searchable(record.lane.index, record.order).includes(word))
+  );
 }
 
 function refreshLog() {
@@ -75,14 +143,18 @@ function refreshLog() {
   const all = chosenLanes.flatMap((lane) => lane.records);
   found = all.filter(matches).sort((a, b) => {
     const [first, second] = [key(a), key(b)];
-    return first === second ? a.minute - b.minute || a.order - b.order : sign * (first < second ? -1 : 1);
+    return first === second
+      ? a.minute - b.minute || a.order - b.order
+      : sign * (first < second ? -1 : 1);
   });
   for (const cell of byId("log-head").querySelectorAll("th[data-sort]")) {
     const active = cell.dataset.sort === filters.sort;
     cell.setAttribute("aria-sort", active ? (filters.down ? "descending" : "ascending") : "none");
   }
   for (const chip of byId("log-tools").querySelectorAll("[data-kind]")) {
-    chip.lastChild.textContent = whole(all.filter((record) => record.kind === chip.dataset.kind).length);
+    chip.lastChild.textContent = whole(
+      all.filter((record) => record.kind === chip.dataset.kind).length,
+    );
   }
   byId("log-count").textContent = `${whole(found.length)} of ${whole(all.length)}`;
   byId("log-body").replaceChildren();
@@ -99,11 +171,32 @@ function more() {
 }
 
 function logRow(record) {
-  const explained = record.kind === "signal" || record.kind === "analysis" || record.kind === "trade";
+  const explained =
+    record.kind === "signal" || record.kind === "analysis" || record.kind === "trade";
   const row = h("tr", { class: `row ${record.kind}` });
-  const toggle = explained && h("button", { type: "button", class: "open", "aria-expanded": "false", "aria-label": "Reasons", onclick: () => unfold(row, record, toggle) }, "›");
+  const toggle =
+    explained &&
+    h(
+      "button",
+      {
+        type: "button",
+        class: "open",
+        "aria-expanded": "false",
+        "aria-label": "Reasons",
+        onclick: () => unfold(row, record, toggle),
+      },
+      "›",
+    );
   fill(row, {}, [
-    h("td", { class: "time" }, toggle || h("span", { class: "open" }), moment(record.minute, `${sessions.length > 1 ? `${dateLabel(localDate(record.minute)).slice(4)} ` : ""}${clock(record.minute)}`)),
+    h(
+      "td",
+      { class: "time" },
+      toggle || h("span", { class: "open" }),
+      moment(
+        record.minute,
+        `${sessions.length > 1 ? `${dateLabel(localDate(record.minute)).slice(4)} ` : ""}${clock(record.minute)}`,
+      ),
+    ),
     h("td", { class: "lane" }, swatch(record.lane.name), record.lane.name),
     h("td", { class: "symbol" }, symbolName(record.symbol)),
     h("td", {}, h("span", { class: `badge ${badge(record)}` }, kindWord(record))),
@@ -111,7 +204,11 @@ function logRow(record) {
     h("td", { class: `number ${tone(record.pnl)}` }, "pnl" in record ? money(record.pnl) : ""),
     h("td", { class: "link" }, momentLink(record)),
   ]);
-  if (explained) row.addEventListener("click", (event) => event.target.closest("a,button,time") || unfold(row, record, toggle));
+  if (explained)
+    row.addEventListener(
+      "click",
+      (event) => event.target.closest("a,button,time") || unfold(row, record, toggle),
+    );
   return [row];
 }
 
@@ -121,10 +218,18 @@ function momentLink(record) {
     const href = linkTo(record.lane.index, record.symbol, record.minute);
     return h("a", { href, "aria-label": `Show ${clock(record.minute)} on the chart` }, "chart");
   }
-  return h("a", { href: "#analyses", "aria-label": `Show the analysis of ${clock(record.minute)}`, onclick: () => {
-    select({ lane: record.lane.index, session: sessionAt(record.minute).index });
-    choose(record.position);
-  } }, "show");
+  return h(
+    "a",
+    {
+      href: "#analyses",
+      "aria-label": `Show the analysis of ${clock(record.minute)}`,
+      onclick: () => {
+        select({ lane: record.lane.index, session: sessionAt(record.minute).index });
+        choose(record.position);
+      },
+    },
+    "show",
+  );
 }
 
 function unfold(row, record, toggle) {
@@ -132,53 +237,4 @@ function unfold(row, record, toggle) {
   toggle.setAttribute("aria-expanded", String(!open));
   if (open) row.nextSibling.remove();
   else row.after(h("tr", { class: "reasons" }, h("td", { colspan: "7" }, reasonsOf(record))));
-}
-
-function reasonsOf(record) {
-  if (record.kind === "analysis") return analysisDetail(record);
-  if (record.kind === "trade") return tradeReasons(record);
-  return h("div", { class: "explained" }, verdictDetail(record), checksTable(record));
-}
-
-/** The trade in figures, and the signal it came from. */
-function tradeReasons(trade) {
-  const signal = trade.lane.records.find((r) => r.kind === "signal" && r.symbol === trade.symbol && r.minute === trade.signal);
-  const risk = signal ? trade.quantity * Math.abs(signal.price - trade.stop) : NaN;
-  const facts = [["Entered", moment(trade.entry)], ["Exited", moment(trade.exit)], ["Stop", price(trade.stop)], ["Target", price(trade.target)],
-    ["Planned risk", money(risk, false)], ["R", risk > 0 ? `${fixed(trade.pnl / risk, 2, true)} R` : DASH], ["Fees", money(trade.fees, false)]];
-  return h("div", { class: "explained" },
-    h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-    signal ? [h("p", { class: "note" }, "Signal of ", moment(signal.minute), ": ", sentence(signal)), verdictDetail(signal), checksTable(signal)] : null);
-}
-
-function verdictDetail(signal) {
-  const verdict = signal.verdict;
-  if (!verdict) return h("p", { class: "note" }, "No validator was asked.");
-  const size = verdict.factor < 1 ? ` to ×${fixed(verdict.factor)} of the size` : "";
-  return h("div", { class: "verdict" },
-    h("p", {}, h("span", { class: `badge ${verdict.degraded ? "warn" : verdict.ruling === "approve" ? "plain" : "block"}` }, verdict.degraded ? "DEGRADED" : verdict.ruling), " ",
-      h("b", {}, verdict.validator || "validator"), `${size} · confidence ${fixed(verdict.confidence, 0)} of 100`),
-    h("p", {}, verdict.degraded ? verdict.degradedReason : verdict.reasoning || DASH),
-    verdict.evidence.length ? h("p", { class: "ids" }, verdict.evidence.map((id) => h("code", {}, id))) : null);
-}
-
-/** Every risk check of a signal; those that blocked first, those that did not apply last. */
-function checksTable(signal) {
-  const order = { block: 0, reduce: 1, pass: 2, not_applicable: 3 };
-  const glyph = { block: "✕ blocked", reduce: "▾ reduced", pass: "✓ passed", not_applicable: "○ not applicable" };
-  const lines = [...signal.checks].sort((a, b) => order[a.outcome] - order[b.outcome]);
-  return h("table", { class: "checks" },
-    h("caption", {}, `Risk: ${signal.quantity > 0 ? plural(signal.quantity, "share") : `blocked, ${blockedWords(signal)}`}`),
-    h("thead", {}, h("tr", {}, ["Check", "Before", "Limit / after", "Outcome"].map((name) => h("th", { scope: "col" }, name)))),
-    h("tbody", {}, lines.map((check) => checkRow(check, glyph[check.outcome]))));
-}
-
-function checkRow(check, outcome) {
-  const [label, unit, relation] = checkOf(check.name);
-  const words = ["flag", "state"].includes(relation);
-  const none = check.outcome === "not_applicable";
-  const limit = words || none ? DASH : `${RELATION[relation] ? `${RELATION[relation]} ` : ""}${amount(check.after, unit)}`;
-  return h("tr", { class: check.outcome },
-    h("td", { title: check.name }, label), h("td", { class: "number" }, none ? DASH : words ? checkWords(check) : amount(check.before, unit)),
-    h("td", { class: "number" }, limit), h("td", {}, outcome));
 }

@@ -6,16 +6,47 @@ function drawSelectors() {
     const session = view.session + by;
     if (sessions[session]) select({ session });
   };
-  const symbols = choice("Symbol", data.symbols.map((name, i) => [String(i), name]), String(view.symbol), pick("symbol"));
-  const dates = choice("Session", sessions.map((session) => [String(session.index), session.label]), String(view.session), pick("session"));
-  const lanePick = segments("Lane", lanes.map((lane) => [String(lane.index), lane.name]), String(view.lane), pick("lane"));
-  const zooms = segments("Part of the session", [["all", "Session"], ["window", "Entry window"]], "all",
-    (key) => zoomTo(key === "all" ? null : [0, windowOf(sessions[view.session]).until]));
+  const symbols = choice(
+    "Symbol",
+    data.symbols.map((name, i) => [String(i), name]),
+    String(view.symbol),
+    pick("symbol"),
+  );
+  const dates = choice(
+    "Session",
+    sessions.map((session) => [String(session.index), session.label]),
+    String(view.session),
+    pick("session"),
+  );
+  const lanePick = segments(
+    "Lane",
+    lanes.map((lane) => [String(lane.index), lane.name]),
+    String(view.lane),
+    pick("lane"),
+  );
+  const zooms = segments(
+    "Part of the session",
+    [
+      ["all", "Session"],
+      ["window", "Entry window"],
+    ],
+    "all",
+    (key) => zoomTo(key === "all" ? null : [0, windowOf(sessions[view.session]).until]),
+  );
   zooms.id = "zoom";
-  show(byId("selectors"), symbols,
-    h("span", { class: "joined" }, h("button", { type: "button", "aria-label": "Previous session", onclick: step(-1) }, "‹"), dates,
-      h("button", { type: "button", "aria-label": "Next session", onclick: step(1) }, "›")),
-    lanePick, zooms);
+  show(
+    byId("selectors"),
+    symbols,
+    h(
+      "span",
+      { class: "joined" },
+      h("button", { type: "button", "aria-label": "Previous session", onclick: step(-1) }, "‹"),
+      dates,
+      h("button", { type: "button", "aria-label": "Next session", onclick: step(1) }, "›"),
+    ),
+    lanePick,
+    zooms,
+  );
   onSelect(() => {
     symbols.value = String(view.symbol);
     dates.value = String(view.session);
@@ -24,16 +55,28 @@ function drawSelectors() {
 }
 
 function drawAdviceTools() {
-  const range = segments("Range", [["session", "Session"], ["all", "All sessions"]], adviceRange, (key) => {
-    adviceRange = key;
-    range.mark(key);
-    drawAdvice();
-  });
+  const range = segments(
+    "Range",
+    [
+      ["session", "Session"],
+      ["all", "All sessions"],
+    ],
+    adviceRange,
+    (key) => {
+      adviceRange = key;
+      range.mark(key);
+      drawAdvice();
+    },
+  );
   const bad = () => lanes[view.lane].analyses.filter((analysis) => analysis.degraded);
-  const next = h("button", { type: "button", class: "plain warn", onclick: () => {
-    const list = bad();
-    choose((list.find((analysis) => analysis.position > chosen) || list[0]).position);
-  } });
+  const next = h("button", {
+    type: "button",
+    class: "plain warn",
+    onclick: () => {
+      const list = bad();
+      choose((list.find((analysis) => analysis.position > chosen) || list[0]).position);
+    },
+  });
   const refresh = () => {
     const count = lanes[view.lane] ? bad().length : 0;
     next.hidden = count === 0;
@@ -53,21 +96,31 @@ function drawTheme() {
       return "auto"; // storage may be forbidden for files
     }
   };
-  const group = segments("Colours", [["auto", "Auto"], ["light", "Light"], ["dark", "Dark"]], remembered(), (key) => {
-    root.dataset.theme = key;
-    group.mark(key);
-    try {
-      localStorage.setItem("advisor-report-theme", key);
-    } catch {
-      // the choice then lasts until the page is closed
-    }
-  });
+  const group = segments(
+    "Colours",
+    [
+      ["auto", "Auto"],
+      ["light", "Light"],
+      ["dark", "Dark"],
+    ],
+    remembered(),
+    (key) => {
+      root.dataset.theme = key;
+      group.mark(key);
+      try {
+        localStorage.setItem("advisor-report-theme", key);
+      } catch {
+        // the choice then lasts until the page is closed
+      }
+    },
+  );
   root.dataset.theme = remembered();
   show(byId("theme"), group);
 }
 
 function follow(before, how) {
-  const moved = before.symbol !== view.symbol || before.session !== view.session || before.lane !== view.lane;
+  const moved =
+    before.symbol !== view.symbol || before.session !== view.session || before.lane !== view.lane;
   if (moved) {
     drawSession();
     drawMap();
@@ -85,7 +138,7 @@ function goToAddress() {
   if (readAddress()) byId("sessions").scrollIntoView({ block: "start" });
 }
 
-function begin() {
+function openReport() {
   drawTheme();
   drawHead();
   drawFigures();
@@ -94,13 +147,18 @@ function begin() {
   drawSelectors();
   drawLegend();
   drawAdviceTools();
-  const dates = choice("Session", sessions.map((session) => [String(session.index), session.label]), String(view.session), (value) => {
-    premarketDate = Number(value);
-    drawPremarket();
-  });
+  const dates = choice(
+    "Session",
+    sessions.map((session) => [String(session.index), session.label]),
+    String(view.session),
+    (value) => {
+      premarketDate = Number(value);
+      drawPremarket();
+    },
+  );
   dates.id = "premarket-date";
   show(byId("premarket-tools"), dates);
-  Object.assign(view, busiest());
+  Object.assign(view, latestTrades());
   const linked = readAddress();
   for (const listener of listeners) listener(view, {});
   drawSession();
@@ -120,4 +178,4 @@ function begin() {
   document.documentElement.dataset.ready = "true";
 }
 
-begin();
+openReport();

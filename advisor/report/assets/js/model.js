@@ -43,7 +43,13 @@ function unpackDifferences(packed, quantum) {
 }
 
 const sessions = data.sessions.map(([date, open, minutes, offset], index) => ({
-  index, date, open, minutes, offset, close: open + minutes, label: dateLabel(date),
+  index,
+  date,
+  open,
+  minutes,
+  offset,
+  close: open + minutes,
+  label: dateLabel(date),
 }));
 let elapsed = 0;
 for (const session of sessions) {
@@ -88,7 +94,8 @@ const barsOf = remember((symbol) => {
     }
     for (let i = 0; i < count; i++, at++) {
       part.close.push(columns.close[at]);
-      for (const name of ["mean", "deviation", "z"]) part[name].push(ready[at] ? columns[name][banded] : NaN);
+      for (const name of ["mean", "deviation", "z"])
+        part[name].push(ready[at] ? columns[name][banded] : NaN);
       banded += ready[at] ? 1 : 0;
     }
     return part;
@@ -137,9 +144,20 @@ const trendOf = new Map();
 const snapshots = data.snapshots.map(([session, symbol, trend, tag, count, values, reasons]) => {
   trendOf.set(`${session}/${symbol}`, trend);
   return {
-    session, symbol, trend, tag: text(tag), sample: count, reasons: reasons.map(text),
-    slopeDaily: values[0], slopeHourly: values[1], percentile: values[2], atr: values[3],
-    mean: values[4], deviation: values[5], volume: values[6], previous: values[7],
+    session,
+    symbol,
+    trend,
+    tag: text(tag),
+    sample: count,
+    reasons: reasons.map(text),
+    slopeDaily: values[0],
+    slopeHourly: values[1],
+    percentile: values[2],
+    atr: values[3],
+    mean: values[4],
+    deviation: values[5],
+    volume: values[6],
+    previous: values[7],
   };
 });
 const snapshotOf = (session, symbol) =>

@@ -10,15 +10,25 @@ function ticks(low, high, count) {
   const raw = (high - low) / Math.max(1, count);
   if (!(raw > 0) || !Number.isFinite(raw)) return [low];
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((size) => size >= raw * 0.999);
+  const step = [1, 2, 2.5, 5, 10]
+    .map((factor) => factor * power)
+    .find((size) => size >= raw * 0.999);
   const found = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(i * step);
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++)
+    found.push(i * step);
   return found;
 }
 
 const decimalsFor = (values) => {
   const step = values.length > 1 ? Math.abs(values[1] - values[0]) : 1;
-  return Math.max(0, Math.min(4, -Math.floor(Math.log10(step) + 1e-9) + (step % 1 && /25$/.test(step.toFixed(6).replace(/0+$/, "")) ? 1 : 0)));
+  return Math.max(
+    0,
+    Math.min(
+      4,
+      -Math.floor(Math.log10(step) + 1e-9) +
+        (step % 1 && /25$/.test(step.toFixed(6).replace(/0+$/, "")) ? 1 : 0),
+    ),
+  );
 };
 
 function extent(values, pad = 0.06) {

@@ -11,7 +11,9 @@ function scene() {
   const lane = lanes[view.lane];
   const bars = session ? barsOf(view.symbol)[view.session] : { row: [] };
   const mine = (record) =>
-    record.symbol === view.symbol && record.minute >= session.open && record.minute <= session.close;
+    record.symbol === view.symbol &&
+    record.minute >= session.open &&
+    record.minute <= session.close;
   const records = session ? lane.records.filter(mine) : [];
   const limits = bars.row.map((row) => thresholds(stepAt(lane, view.session, row)));
   const trend = trendOf.get(`${view.session}/${view.symbol}`) || 0;
@@ -57,14 +59,21 @@ function zoomTo(range) {
   const most = current.session.minutes;
   zoom = range && [Math.max(0, range[0]), Math.min(most, Math.max(range[1], range[0] + 10))];
   if (zoom && zoom[1] - zoom[0] >= most) zoom = null;
-  byId("zoom").mark(zoom ? (zoom[0] === 0 && zoom[1] === windowOf(current.session).until ? "window" : "") : "all");
+  byId("zoom").mark(
+    zoom ? (zoom[0] === 0 && zoom[1] === windowOf(current.session).until ? "window" : "") : "all",
+  );
   sessionStage.repaint();
 }
 
 function sessionKey(event, here) {
   const [from, to] = sessionStage.domain;
   const half = (to - from) * (event.key === "+" || event.key === "=" ? 0.25 : 1);
-  if ("+=-".includes(event.key)) zoomTo(event.key === "-" && half >= current.session.minutes / 2 ? null : [Math.round(here - half), Math.round(here + half)]);
+  if ("+=-".includes(event.key))
+    zoomTo(
+      event.key === "-" && half >= current.session.minutes / 2
+        ? null
+        : [Math.round(here - half), Math.round(here + half)],
+    );
   else if (event.key === "0") zoomTo(null);
   else if (event.key === "n" || event.key === "p") stepEvent(event.key === "n" ? 1 : -1, here);
   else if (event.key === "Escape") select({ row: null });
@@ -96,16 +105,22 @@ function paintSession(stage) {
   const ribbon = top + high + 8;
   const zTop = ribbon + PANELS.ribbon + 10;
   const zHeight = stage.height - MARGIN.bottom - zTop;
-  const shade = (tag, attributes) => stage.add(tag, { y: top, height: stage.height - top - MARGIN.bottom, ...attributes });
+  const shade = (tag, attributes) =>
+    stage.add(tag, { y: top, height: stage.height - top - MARGIN.bottom, ...attributes });
   const from = stage.x(Math.max(window.from, stage.domain[0]));
   const until = stage.x(Math.min(window.until, stage.domain[1]));
   if (until > from) shade("rect", { class: "window", x: from, width: until - from });
   stage.columns(hourMarks(session, 0));
-  if (until > from + 90) stage.add("text", { class: "hint", x: from + 6, y: top + 12 }, "entry window");
+  if (until > from + 90)
+    stage.add("text", { class: "hint", x: from + 6, y: top + 12 }, "entry window");
+  if (window.flat < stage.domain[1]) paintFlat(stage, top);
   watermark(stage);
   if (!bars.row.length) {
-    stage.add("text", { class: "hint middle", x: (stage.left + stage.right) / 2, y: stage.height / 2 - 30 },
-      `No bars of ${symbolName(view.symbol)} on ${session.label}`);
+    stage.add(
+      "text",
+      { class: "hint middle", x: (stage.left + stage.right) / 2, y: stage.height / 2 - 30 },
+      `No bars of ${symbolName(view.symbol)} on ${session.label}`,
+    );
     return;
   }
   const y = paintPrice(stage, top, high);
@@ -114,10 +129,19 @@ function paintSession(stage) {
   current.places = paintRecords(stage, y, top, high);
 }
 
+/** From here on every position is closed. */
+function paintFlat(stage, top) {
+  const x = stage.x(current.window.flat);
+  const y2 = stage.height - MARGIN.bottom;
+  stage.add("line", { class: "flat", x1: x, x2: x, y1: top, y2 });
+  stage.add("text", { class: "hint end", x: x - 4, y: top + 12 }, "flat");
+}
+
 /** The band's edges: the one at which this side would arm, and the other one, fainter. */
 function edges() {
   const { bars, limits, trend } = current;
-  const line = (side, which) => bars.mean.map((mean, i) => mean + side * limits[i][which] * bars.deviation[i]);
+  const line = (side, which) =>
+    bars.mean.map((mean, i) => mean + side * limits[i][which] * bars.deviation[i]);
   return [1, -1].map((side) => {
     const setup = trend === side ? 2 : 0;
     return { side, setup, arms: line(side, setup), other: line(side, 2 - setup) };
@@ -125,7 +149,11 @@ function edges() {
 }
 
 const visible = (values) =>
-  values.filter((_, i) => current.bars.row[i] >= sessionStage.domain[0] && current.bars.row[i] <= sessionStage.domain[1]);
+  values.filter(
+    (_, i) =>
+      current.bars.row[i] >= sessionStage.domain[0] &&
+      current.bars.row[i] <= sessionStage.domain[1],
+  );
 
 function paintPrice(stage, top, height) {
   const { bars, records } = current;
@@ -133,10 +161,17 @@ function paintPrice(stage, top, height) {
   const closes = visible(bars.close);
   const [low, high] = extent(closes, 0.35);
   const inside = (value) => value > low && value < high;
-  const brackets = records.filter((r) => r.kind === "trade").flatMap((r) => [r.stop, r.target, r.entryPrice, r.exitPrice]);
+  const brackets = records
+    .filter((r) => r.kind === "trade")
+    .flatMap((r) => [r.stop, r.target, r.entryPrice, r.exitPrice]);
   const wide = [...visible(upper.arms), ...visible(lower.arms)].filter(inside);
-  const y = stage.panel(top, height, extent([...closes, ...wide, ...brackets.filter(inside)], 0.05));
-  const path = (values, style) => stage.add("path", { class: style, d: linePath(bars.row, values, stage.x, y) });
+  const y = stage.panel(
+    top,
+    height,
+    extent([...closes, ...wide, ...brackets.filter(inside)], 0.05),
+  );
+  const path = (values, style) =>
+    stage.add("path", { class: style, d: linePath(bars.row, values, stage.x, y) });
   stage.clipped("price", top, height, () => {
     stage.add("path", { class: "band", d: areaPath(bars.row, lower.arms, upper.arms, stage.x, y) });
     for (const edge of [upper, lower]) {
@@ -146,20 +181,28 @@ function paintPrice(stage, top, height) {
     path(bars.mean, "mean-line");
     for (const record of records) if (record.kind === "trade") paintTrade(stage, record, y);
     path(bars.close, "price-line");
-    if (bars.row.length < 40) bars.row.forEach((row, i) => stage.add("circle", { class: "price-dot", r: 1.6, cx: stage.x(row), cy: y(bars.close[i]) }));
+    if (bars.row.length < 40)
+      bars.row.forEach((row, i) =>
+        stage.add("circle", { class: "price-dot", r: 1.6, cx: stage.x(row), cy: y(bars.close[i]) }),
+      );
   });
   for (const edge of [upper, lower]) labelEdge(stage, edge, y, top, height);
   return y;
 }
 
 function labelEdge(stage, edge, y, top, height) {
-  const last = edge.arms.findLastIndex((value, i) => !Number.isNaN(value) && current.bars.row[i] <= stage.domain[1]);
+  const last = edge.arms.findLastIndex(
+    (value, i) => !Number.isNaN(value) && current.bars.row[i] <= stage.domain[1],
+  );
   if (last < 0) return;
   const beside = edge.side > 0 ? -5 : 13; // outside the band, so that two close edges stay apart
   const level = Math.min(top + height - 4, Math.max(top + 10, y(edge.arms[last]) + beside));
   const k = fixed(current.limits[last][edge.setup], 2);
-  stage.add("text", { class: `edge-label ${edge.setup ? "tc" : "mr"}`, x: stage.right - 4, y: level },
-    `${edge.setup ? "TC" : "MR"} ${edge.side > 0 ? "+" : MINUS}${k}σ`);
+  stage.add(
+    "text",
+    { class: `edge-label ${edge.setup ? "tc" : "mr"}`, x: stage.right - 4, y: level },
+    `${edge.setup ? "TC" : "MR"} ${edge.side > 0 ? "+" : MINUS}${k}σ`,
+  );
 }
 
 /** A trade's life: the way from entry to exit, its stop and its target. */
@@ -167,9 +210,16 @@ function paintTrade(stage, trade, y) {
   const open = current.session.open;
   const from = stage.x(trade.entry - open);
   const to = Math.max(stage.x(trade.exit - open), from + 2);
-  const level = (value, style) => stage.add("line", { class: style, x1: from, x2: to, y1: y(value), y2: y(value) });
+  const level = (value, style) =>
+    stage.add("line", { class: style, x1: from, x2: to, y1: y(value), y2: y(value) });
   const box = [y(trade.entryPrice), y(trade.exitPrice)].sort((a, b) => a - b);
-  stage.add("rect", { class: `held ${tone(trade.pnl)}`, x: from, width: to - from, y: box[0], height: Math.max(1, box[1] - box[0]) });
+  stage.add("rect", {
+    class: `held ${tone(trade.pnl)}`,
+    x: from,
+    width: to - from,
+    y: box[0],
+    height: Math.max(1, box[1] - box[0]),
+  });
   level(trade.stop, "stop");
   level(trade.target, "target");
 }
@@ -180,7 +230,14 @@ function paintRibbon(stage, top) {
     if (run.state === "idle" || run.to < stage.domain[0] || run.from > stage.domain[1]) continue;
     const from = Math.max(stage.left, stage.x(run.from));
     const to = Math.min(stage.right, stage.x(run.to));
-    const bar = stage.add("rect", { class: `state ${run.state}`, x: from, width: Math.max(1.5, to - from), y: top, height: PANELS.ribbon, rx: 2 });
+    const bar = stage.add("rect", {
+      class: `state ${run.state}`,
+      x: from,
+      width: Math.max(1.5, to - from),
+      y: top,
+      height: PANELS.ribbon,
+      rx: 2,
+    });
     bar.append(s("title", {}, `${human(run.state)} ${sideWord(run.side)}`));
   }
   stage.add("text", { class: "tick", x: stage.right + 6, y: top + 9 }, "state");
@@ -189,12 +246,18 @@ function paintRibbon(stage, top) {
 function paintZ(stage, top, height) {
   const { bars, limits } = current;
   const bound = Math.max(2.2, ...visible(bars.z).filter(Number.isFinite).map(Math.abs)) * 1.08;
-  const y = stage.panel(top, height, [-bound, bound], { marks: [-2, 0, 2].concat(bound > 4.4 ? [-4, 4] : []), write: (v) => fixed(v, 0, true) });
+  const y = stage.panel(top, height, [-bound, bound], {
+    marks: [-2, 0, 2].concat(bound > 4.4 ? [-4, 4] : []),
+    write: (v) => fixed(v, 0, true),
+  });
   const level = (side, which) => limits.map((limit) => side * limit[which]);
   stage.clipped("z", top, height, () => {
     for (const side of [1, -1]) {
       const arm = current.trend === side ? 2 : 0;
-      stage.add("path", { class: `edge ${arm ? "tc" : "mr"}`, d: linePath(bars.row, level(side, arm), stage.x, y) });
+      stage.add("path", {
+        class: `edge ${arm ? "tc" : "mr"}`,
+        d: linePath(bars.row, level(side, arm), stage.x, y),
+      });
       stage.add("path", { class: "edge faint", d: linePath(bars.row, level(side, 1), stage.x, y) });
     }
     stage.add("path", { class: "z-line", d: linePath(bars.row, bars.z, stage.x, y) });

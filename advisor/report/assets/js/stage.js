@@ -12,7 +12,10 @@ class Stage {
     this.options = options;
     this.pinned = null;
     this.svg = s("svg", {
-      class: "stage", tabindex: "0", role: "application", "aria-roledescription": "chart",
+      class: "stage",
+      tabindex: "0",
+      role: "application",
+      "aria-roledescription": "chart",
       "aria-label": `${options.label}. Left and right arrows move the cursor, with Shift by 15.`,
       onpointermove: (event) => this.hover(event),
       onpointerdown: (event) => this.press(event),
@@ -43,8 +46,18 @@ class Stage {
     this.svg.setAttribute("height", this.height);
     this.svg.replaceChildren();
     this.options.paint(this);
-    this.brush = s("rect", { class: "brush", y: MARGIN.top, height: this.height - MARGIN.top - MARGIN.bottom });
-    this.cross = s("line", { class: "cross", y1: MARGIN.top, y2: this.height - MARGIN.bottom, x1: -9, x2: -9 });
+    this.brush = s("rect", {
+      class: "brush",
+      y: MARGIN.top,
+      height: this.height - MARGIN.top - MARGIN.bottom,
+    });
+    this.cross = s("line", {
+      class: "cross",
+      y1: MARGIN.top,
+      y2: this.height - MARGIN.bottom,
+      x1: -9,
+      x2: -9,
+    });
     this.svg.append(this.brush, this.cross);
     this.place(this.cursor);
   }
@@ -66,12 +79,21 @@ class Stage {
   columns(marks) {
     const bottom = this.height - MARGIN.bottom;
     const room = 7 * Math.max(0, ...marks.map(([, label]) => label.length)) + 12;
-    const apart = marks.length > 1 ? (this.x(marks.at(-1)[0]) - this.x(marks[0][0])) / (marks.length - 1) : room;
+    const apart =
+      marks.length > 1
+        ? (this.x(marks.at(-1)[0]) - this.x(marks[0][0])) / (marks.length - 1)
+        : room;
     const every = Math.max(1, Math.ceil(room / apart));
     marks.forEach(([value, label, strong], i) => {
       const x = this.x(value);
       if (x < this.left - 1 || x > this.right + 1) return;
-      this.add("line", { class: strong ? "grid strong" : "grid", x1: x, x2: x, y1: MARGIN.top, y2: bottom });
+      this.add("line", {
+        class: strong ? "grid strong" : "grid",
+        x1: x,
+        x2: x,
+        y1: MARGIN.top,
+        y2: bottom,
+      });
       if (i % every) return;
       const middle = Math.min(Math.max(x, this.left + room / 2 - 8), this.width - room / 2);
       this.add("text", { class: "tick middle", x: middle, y: this.height - 7 }, label);
@@ -87,7 +109,12 @@ class Stage {
   /** Draw what `body` adds inside a rectangle only. */
   clipped(name, top, height, body) {
     const id = `clip-${name}`;
-    const rect = s("rect", { x: this.left, y: top, width: Math.max(0, this.right - this.left), height });
+    const rect = s("rect", {
+      x: this.left,
+      y: top,
+      width: Math.max(0, this.right - this.left),
+      height,
+    });
     this.svg.append(s("clipPath", { id }, rect));
     this.layer = s("g", { "clip-path": `url(#${id})` });
     this.svg.append(this.layer);
@@ -99,7 +126,10 @@ class Stage {
     const box = this.svg.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * this.width;
     const [from, to] = this.domain;
-    return Math.min(to, Math.max(from, from + ((x - this.left) / (this.right - this.left)) * (to - from)));
+    return Math.min(
+      to,
+      Math.max(from, from + ((x - this.left) / (this.right - this.left)) * (to - from)),
+    );
   }
 
   hover(event) {
@@ -139,7 +169,12 @@ class Stage {
     const moves = { ArrowLeft: here - step, ArrowRight: here + step, Home: from, End: to };
     if (event.key in moves) {
       event.preventDefault();
-      this.moveTo(this.options.snap(Math.min(to, Math.max(from, moves[event.key])), Math.sign(moves[event.key] - here)));
+      this.moveTo(
+        this.options.snap(
+          Math.min(to, Math.max(from, moves[event.key])),
+          Math.sign(moves[event.key] - here),
+        ),
+      );
     } else if (event.key === "Enter" && this.options.onpick) this.options.onpick(here, event);
     else if (this.options.onkey) this.options.onkey(event, here);
   }
@@ -157,7 +192,8 @@ class Stage {
 
   place(value) {
     if (!this.cross) return;
-    const shown = value !== undefined && value !== null && value >= this.domain[0] && value <= this.domain[1];
+    const shown =
+      value !== undefined && value !== null && value >= this.domain[0] && value <= this.domain[1];
     const x = shown ? this.x(value) : -9;
     this.cross.setAttribute("x1", x);
     this.cross.setAttribute("x2", x);
@@ -169,7 +205,13 @@ function readout(host, pairs) {
   show(
     host,
     pairs.map(([name, value, style]) =>
-      h("span", { class: `pair ${style || ""}` }, name && h("small", {}, name), " ", h("b", {}, value)),
+      h(
+        "span",
+        { class: `pair ${style || ""}` },
+        name && h("small", {}, name),
+        " ",
+        h("b", {}, value),
+      ),
     ),
   );
 }

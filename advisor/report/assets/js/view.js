@@ -7,18 +7,28 @@ const onSelect = (listener) => listeners.push(listener);
 
 function linkTo(lane, symbol, minute) {
   const session = sessionAt(minute);
-  const parts = [symbolName(symbol < 0 ? view.symbol : symbol), session.date, lanes[lane].name, minute - session.open];
+  const parts = [
+    symbolName(symbol < 0 ? view.symbol : symbol),
+    session.date,
+    lanes[lane].name,
+    minute - session.open,
+  ];
   return `#at/${parts.map(encodeURIComponent).join("/")}`;
 }
 
 function select(change, how = {}) {
   const before = { ...view };
   Object.assign(view, change);
-  if (!("row" in change) && (view.symbol !== before.symbol || view.session !== before.session)) view.row = null;
+  if (!("row" in change) && (view.symbol !== before.symbol || view.session !== before.session))
+    view.row = null;
   for (const listener of listeners) listener(before, how);
   if (how.quiet || !sessions.length) return;
   const minute = sessions[view.session].open + (view.row ?? 0);
-  history.replaceState(null, "", linkTo(view.lane, view.symbol, minute));
+  try {
+    history.replaceState(null, "", linkTo(view.lane, view.symbol, minute));
+  } catch {
+    // an embedded page may not change its address; the selection holds all the same
+  }
 }
 
 function readAddress() {
@@ -33,19 +43,20 @@ function readAddress() {
   const symbol = data.symbols.indexOf(name);
   const session = sessions.findIndex((candidate) => candidate.date === date);
   if (symbol < 0 || session < 0) return false;
-  select({ symbol, session, lane: (laneNamed(laneName) || lanes[0]).index, row: Number(row) || 0 }, { quiet: true });
+  select(
+    { symbol, session, lane: (laneNamed(laneName) || lanes[0]).index, row: Number(row) || 0 },
+    { quiet: true },
+  );
   return true;
 }
 
-/** Where a fresh report opens: the symbol and session of the main lane with the most trades. */
-function busiest() {
-  const counts = new Map();
-  for (const trade of lanes.length ? lanes[0].trades : []) {
-    const key = `${trade.symbol}/${sessionAt(trade.minute).index}`;
-    counts.set(key, (counts.get(key) || 0) + 1);
-  }
-  const [best] = [...counts].sort((a, b) => b[1] - a[1])[0] || [];
-  if (!best) return {};
-  const [symbol, session] = best.split("/").map(Number);
-  return { symbol, session };
+/** Where a fresh report opens: the latest session with a trade, at its most traded symbol. */
+function latestTrades() {
+  const last = lanes.length ? lanes[0].trades.at(-1) : undefined;
+  if (!last) return {};
+  const session = sessionAt(last.minute).index;
+  const counts = data.symbols.map(() => 0);
+  for (const trade of lanes[0].trades)
+    if (inSession(sessions[session], trade.minute)) counts[trade.symbol]++;
+  return { session, symbol: counts.indexOf(Math.max(...counts)) };
 }

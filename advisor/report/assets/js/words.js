@@ -1,24 +1,41 @@
 // Records in words: the sentence of a row, its badge, and the text by which it is found.
 
 const KINDS = [
-  ["signal", "Signals"], ["trade", "Trades"], ["analysis", "Analyses"], ["refusal", "Order refusals"],
-  ["risk", "Risk state"], ["fill", "Fills"], ["transition", "Arms and expiries"],
+  ["signal", "Signals"],
+  ["trade", "Trades"],
+  ["analysis", "Analyses"],
+  ["refusal", "Order refusals"],
+  ["risk", "Risk state"],
+  ["fill", "Fills"],
+  ["transition", "Arms and expiries"],
 ];
 
 // name: [label, unit, how the two numbers relate]
 const CHECKS = {
-  risk_state: ["Account may enter", "", "state"], session_window: ["Inside the entry window", "", "flag"],
-  atr_5m_known: ["5-minute ATR known (stop distance)", "$", "above"], bar_age: ["Age of the bar", "s", "limit"],
-  z_age: ["Age of z", "s", "limit"], average_volume: ["Average daily volume", "", "floor"],
-  spread: ["Spread", "%", "limit"], earnings_blackout: ["Earnings blackout", "", "flag"],
-  reward_risk: ["Reward : risk", "", "floor"], daily_loss: ["Daily loss", "$", "limit"],
-  daily_loss_percent: ["Daily loss, share of equity", "$", "limit"], positions: ["Open positions", "", "below"],
-  trades_per_day: ["Trades today", "", "below"], trades_per_symbol: ["Trades today in the symbol", "", "below"],
-  orders_per_minute: ["Orders this minute", "", "below"], sector_exposure: ["Sector exposure", "$", "limit"],
-  cvar_95: ["CVaR 95", "%", "limit"], risk_per_trade: ["Size by risk per trade", "shares", "cap"],
-  position_size: ["Cap: share of equity", "shares", "cap"], symbol_exposure: ["Cap: symbol exposure", "shares", "cap"],
-  total_exposure: ["Cap: total exposure", "shares", "cap"], open_risk: ["Cap: open risk", "shares", "cap"],
-  validation: ["Validator's size factor", "shares", "cap"], quantity: ["Whole shares left", "shares", "floor"],
+  risk_state: ["Account may enter", "", "state"],
+  session_window: ["Inside the entry window", "", "flag"],
+  atr_5m_known: ["5-minute ATR known (stop distance)", "$", "above"],
+  bar_age: ["Age of the bar", "s", "limit"],
+  z_age: ["Age of z", "s", "limit"],
+  average_volume: ["Average daily volume", "", "floor"],
+  spread: ["Spread", "%", "limit"],
+  earnings_blackout: ["Earnings blackout", "", "flag"],
+  reward_risk: ["Reward : risk", "", "floor"],
+  daily_loss: ["Daily loss", "$", "limit"],
+  daily_loss_percent: ["Daily loss, share of equity", "$", "limit"],
+  positions: ["Open positions", "", "below"],
+  trades_per_day: ["Trades today", "", "below"],
+  trades_per_symbol: ["Trades today in the symbol", "", "below"],
+  orders_per_minute: ["Orders this minute", "", "below"],
+  sector_exposure: ["Sector exposure", "$", "limit"],
+  cvar_95: ["CVaR 95", "%", "limit"],
+  risk_per_trade: ["Size by risk per trade", "shares", "cap"],
+  position_size: ["Cap: share of equity", "shares", "cap"],
+  symbol_exposure: ["Cap: symbol exposure", "shares", "cap"],
+  total_exposure: ["Cap: total exposure", "shares", "cap"],
+  open_risk: ["Cap: open risk", "shares", "cap"],
+  validation: ["Validator's size factor", "shares", "cap"],
+  quantity: ["Whole shares left", "shares", "floor"],
 };
 const RELATION = { limit: "≤", floor: "≥", below: "<", above: ">" };
 const RISK_STATES = ["ACTIVE", "REDUCING", "HALTED"];
@@ -42,12 +59,16 @@ function checkWords(check) {
 
 function blockedWords(signal) {
   const check = signal.checks.find((line) => line.name === signal.blocked);
-  if (signal.blocked === "validation" && signal.verdict) return `${signal.verdict.ruling} by the validator`;
+  if (signal.blocked === "validation" && signal.verdict)
+    return `${signal.verdict.ruling} by the validator`;
   return check ? `${checkOf(check.name)[0]}: ${checkWords(check)}` : human(signal.blocked);
 }
 
 function kindWord(record) {
-  if (record.kind === "transition") return record.reason === "armed" ? `${record.state.slice(0, 2).toUpperCase()} armed` : human(record.reason);
+  if (record.kind === "transition")
+    return record.reason === "armed"
+      ? `${record.state.slice(0, 2).toUpperCase()} armed`
+      : human(record.reason);
   if (record.kind === "signal") return record.quantity > 0 ? "signal" : "blocked";
   if (record.kind === "trade") return `exit ${human(record.reason)}`;
   if (record.kind === "refusal") return "order refused";
@@ -58,12 +79,11 @@ function kindWord(record) {
 function badge(record) {
   if (record.kind === "signal") return record.quantity > 0 ? record.setup.toLowerCase() : "block";
   if (record.kind === "trade") return tone(record.pnl) || "plain";
-  if (record.kind === "transition") return record.reason === "armed" ? record.state.slice(0, 2) : "quiet";
+  if (record.kind === "transition")
+    return record.reason === "armed" ? record.state.slice(0, 2) : "quiet";
   if (record.kind === "analysis") return record.degraded ? "warn" : "plain";
   return { refusal: "block", risk: "warn" }[record.kind] || "quiet";
 }
-
-const factorWords = (factors) => factors.map((factor, i) => `${FACTORS[i]} ×${fixed(factor)}`).join(" · ");
 
 /** One line that says what happened. */
 function sentence(record) {
@@ -84,18 +104,38 @@ function sentence(record) {
     case "risk":
       return `${record.state}: ${record.reason}, equity ${money(record.equity, false)}`;
     default:
-      return record.degraded ? `${record.degradedReason} — thresholds at base` : `${record.assessment || record.reasoning}`;
+      return record.degraded
+        ? `${record.degradedReason} — thresholds at base`
+        : `${record.assessment || record.reasoning}`;
   }
 }
 
 /** Everything of a record that a person might search for. */
 function searchText(record) {
-  const parts = [record.lane.name, symbolName(record.symbol), kindWord(record), sentence(record), record.reason, record.blocked];
+  const parts = [
+    record.lane.name,
+    symbolName(record.symbol),
+    kindWord(record),
+    sentence(record),
+    record.reason,
+    record.blocked,
+  ];
   if (record.kind === "analysis") {
-    parts.push(record.analyst, record.reasoning, record.degradedReason, ...record.opportunities, ...record.evidence);
+    parts.push(
+      record.analyst,
+      record.reasoning,
+      record.degradedReason,
+      ...record.opportunities,
+      ...record.evidence,
+    );
   }
   if (record.verdict) {
-    parts.push(record.verdict.ruling, record.verdict.reasoning, record.verdict.validator, ...record.verdict.evidence);
+    parts.push(
+      record.verdict.ruling,
+      record.verdict.reasoning,
+      record.verdict.validator,
+      ...record.verdict.evidence,
+    );
   }
   return parts.filter(Boolean).join(" ").toLowerCase();
 }
