@@ -6,7 +6,8 @@ correlation, reversion at the minute); nothing learned on it says anything about
 
 Invariants:
 - Same arguments, same arrays. Prices are whole cents and volumes whole shares, so a last bit in
-  which two processors' `exp` differ does not survive.
+  which two processors' `exp` differ does not survive. numpy may change how it draws normals in
+  another release; the digest in the tests would say so, and DEMO_SEED would be chosen anew.
 - A symbol's bars of a session depend on (seed, symbol, session) and on the calendar's sessions in
   that year; adding symbols, or sessions before or after, changes none of them. Prices need no walk
   from a first day, because the level at each New Year is drawn on its own and the year's returns

@@ -136,8 +136,8 @@ def _volumes(known: Traits, path: FactorMinutes, noise: Floats, busyness: Floats
     surprise = np.abs(path.returns) / np.maximum(path.deviation, 1e-12)
     unusual = noise.copy()
     unusual[:, 1:] += 0.4 * noise[:, :-1]
-    shares = np.exp(0.33 * unusual + 0.18 * np.minimum(surprise, 4.0)) * busyness
-    typical = 0.73 * known.daily_volume / MINUTES / known.minute_volatility
+    shares = np.exp(0.33 * unusual + 0.10 * np.minimum(surprise, 4.0)) * busyness
+    typical = 0.79 * known.daily_volume / MINUTES / known.minute_volatility
     whole: Floats = np.maximum(np.rint(shares * path.deviation * typical), 1.0)
     return whole
 

@@ -68,8 +68,7 @@ class FactorDays:
     """One factor by session; arrays of shape (sessions,), returns are logarithmic.
 
     `gap` is close to open, `move` open to close without `jump`, which happens in the minute at
-    `jump_place` (0–1) of the session. `deviation` is that of `move`; `level` is the logarithm of
-    the clustered volatility, `regime` indexes REGIMES.
+    `jump_place` (0–1) of the session. `deviation` is that of `move`; `regime` indexes REGIMES.
     """
 
     gap: Floats
@@ -77,7 +76,6 @@ class FactorDays:
     jump: Floats
     jump_place: Floats
     deviation: Floats
-    level: Floats
     regime: Ints
 
     def total(self) -> Floats:
@@ -149,7 +147,6 @@ def factor_days(seed: int, name: str, volatility: float, sessions: Sequence[Sess
         jump=np.where(uniforms[3, place] < _JUMP, sizes, 0.0) * deviation,
         jump_place=uniforms[4, place],
         deviation=deviation,
-        level=level,
         regime=regime,
     )
 

@@ -15,7 +15,9 @@ _SLOPE = "({0} - {0} 3 bars ago) / atr_14; 0 when atr_14 is 0"
 FEATURES = (
     *(Feature(f"sma_{n}", PRICE, n, f"mean of {n} closes", "TA-Lib SMA") for n in _PERIODS),
     *(
-        Feature(f"ema_{n}", PRICE, n, f"EMA of close, factor 2/{n + 1}, seeded by SMA", "TA-Lib EMA")
+        Feature(
+            f"ema_{n}", PRICE, n, f"EMA of close, factor 2/{n + 1}, seeded by SMA", "TA-Lib EMA"
+        )
         for n in _PERIODS
     ),
     Feature(

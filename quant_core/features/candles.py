@@ -52,9 +52,7 @@ FEATURES = (
         "short body inside the long body before it; 80 when one end is equal",
         "TA-Lib CDLHARAMI",
     ),
-    Feature(
-        "cdl_marubozu", PATTERN, 11, "long body, hardly any shadows", "TA-Lib CDLMARUBOZU"
-    ),
+    Feature("cdl_marubozu", PATTERN, 11, "long body, hardly any shadows", "TA-Lib CDLMARUBOZU"),
     Feature(
         "cdl_morning_star",
         PATTERN,
@@ -212,16 +210,21 @@ def _harami(window: Any, state: Any) -> float:
 @compiled
 def _star(window: Any, state: Any, side: float) -> bool:
     """Morning star for side +1, evening star for -1."""
-    long_first = _body(window, window.now - 2) > state.body.earlier / 10.0 and _color(window, window.now - 2) == -side
-    short_second = _body(window, window.now - 1) <= state.body_later.before / 10.0
+    now, before, first = window.now, window.now - 1, window.now - 2
+    if _color(window, first) != -side or _color(window, now) != side:
+        return False
+    if _body(window, first) <= state.body.earlier / 10.0:
+        return False
+    if _body(window, before) > state.body_later.before / 10.0:
+        return False
+    if _body(window, now) <= state.body_latest.total / 10.0:
+        return False
+    reach = side * (_body(window, first) * _PENETRATION)
     if side > 0.0:
-        gap = _top(window, window.now - 1) < _bottom(window, window.now - 2)
-    else:
-        gap = _bottom(window, window.now - 1) > _top(window, window.now - 2)
-    long_third = _body(window, window.now) > state.body_latest.total / 10.0 and _color(window, window.now) == side
-    reach = at(window.closes, window.now - 2) + side * (_body(window, window.now - 2) * _PENETRATION)
-    closes = window.close > reach if side > 0.0 else window.close < reach
-    return long_first and short_second and gap and long_third and closes
+        gaps = _top(window, before) < _bottom(window, first)
+        return gaps and window.close > at(window.closes, first) + reach
+    gaps = _bottom(window, before) > _top(window, first)
+    return gaps and window.close < at(window.closes, first) + reach
 
 
 @compiled

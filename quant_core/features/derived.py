@@ -111,6 +111,6 @@ def _cross(age: Any, fast: float, slow: float) -> float:
     side = _side(fast, slow)
     if side == 0.0:
         side = np.sign(age.value)
-    age.value = age.value + side if age.value * side > 0.0 else side
-    age.value = min(max(age.value, -_LONGEST), _LONGEST)
-    return age.value
+    bars = age.value + side if age.value * side > 0.0 else side
+    age.value = min(max(bars, -_LONGEST), _LONGEST)
+    return float(age.value)

@@ -6,12 +6,24 @@ The state of a symbol is one record array, a frame per timeframe; it starts as z
 grow with history.
 """
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_core.bars import Floats, Ints
+from quant_core.bars import (
+    ACCEPTED,
+    BAD_HIGH,
+    BAD_LOW,
+    BAD_PRICE,
+    BAD_VOLUME,
+    DUPLICATE,
+    OUT_OF_ORDER,
+    OUTSIDE,
+    Floats,
+)
+from quant_core.bars import REASONS as BAR_REASONS
 from quant_core.compiled import compiled
 from quant_core.features import (
     averages,
@@ -29,38 +41,41 @@ from quant_core.features import (
     window,
     zones,
 )
-from quant_core.features.catalogue import BASE, ROW, TIMEFRAMES, longer
+from quant_core.features.catalogue import BASE, ROW, TIMEFRAMES, catalogue, longer
+from quant_core.features.quality import GRACE, Quality
 
-_FIELDS = np.dtype(
-    [
-        ("window", window.WINDOW),
-        ("averages", averages.STATE),
-        ("momentum", momentum.STATE),
-        ("volatility", volatility.STATE),
-        ("volume", volume.STATE),
-        ("candles", candles.STATE),
-        ("price_action", price_action.STATE),
-        ("structure", structure.STATE),
-        ("zones", zones.STATE),
-        ("vwap", vwap.STATE),
-        ("divergence", divergence.STATE),
-        ("derived", derived.STATE),
-        ("bucket", multi_timeframe.BUCKET),
-        ("row", ROW),
-    ]
-)
+_PARTS = {
+    "window": window.WINDOW,
+    "averages": averages.STATE,
+    "momentum": momentum.STATE,
+    "volatility": volatility.STATE,
+    "volume": volume.STATE,
+    "candles": candles.STATE,
+    "price_action": price_action.STATE,
+    "structure": structure.STATE,
+    "zones": zones.STATE,
+    "vwap": vwap.STATE,
+    "divergence": divergence.STATE,
+    "derived": derived.STATE,
+    "bucket": multi_timeframe.BUCKET,
+    "row": ROW,
+}
 WIDTH = len(BASE)
-# `values` is `row` seen as numbers: the same memory under a second name.
-FRAME = np.dtype(
-    {
-        "names": [*(_FIELDS.names or ()), "values"],
-        "formats": [*(_FIELDS[name] for name in _FIELDS.names or ()), (np.float64, (WIDTH,))],
-        "offsets": [
-            *(_FIELDS.fields[name][1] for name in _FIELDS.names or ()),
-            _FIELDS.fields["row"][1],
-        ],
-    }
-)
+WARM_UP = max(feature.warm_up for feature in BASE)
+LONGER_WARM_UP = max(feature.warm_up for feature in catalogue("15min").features[WIDTH:])
+_WARMING, _STALE = int(Quality.WARM_UP), int(Quality.STALE)
+
+REASONS = (*BAR_REASONS, "not_on_the_timeframe")
+OFF_TIMEFRAME = len(BAR_REASONS)
+
+# The state of one timeframe. `values` is `row` seen as numbers: one memory, two names.
+_OFFSETS = [0, *accumulate(part.itemsize for part in _PARTS.values())]
+_LAYOUT: Any = {
+    "names": [*_PARTS, "values"],
+    "formats": [*_PARTS.values(), (np.float64, (WIDTH,))],
+    "offsets": [*_OFFSETS[:-1], _OFFSETS[-2]],
+}
+FRAME = np.dtype(_LAYOUT)
 
 
 def new_frames(timeframe: str) -> np.ndarray:
@@ -86,9 +101,7 @@ def _fill_row(frame: Any) -> None:
     structure.step(bars, frame.structure, row)
     zones.step(bars, frame.zones, frame.structure.broke, row)
     vwap.step(bars, frame.vwap, row)
-    divergence.step(
-        bars, frame.divergence, frame.structure.new_low, frame.structure.new_high, row
-    )
+    divergence.step(bars, frame.divergence, frame.structure.new_low, frame.structure.new_high, row)
     derived.step(bars, frame.derived, row)
 
 
@@ -103,10 +116,54 @@ def _close(frame: Any) -> None:
 @compiled
 def _warm(frames: Any) -> bool:
     """Whether no feature can still be NaN."""
-    warm = frames[0].window.count >= WARM_UP and frames[0].window.sessions > 1
+    if frames[0].window.count < WARM_UP or frames[0].window.sessions < 2:
+        return False
+    fewest = LONGER_WARM_UP
     for k in range(1, len(frames)):
-        warm = warm and frames[k].window.count >= LONGER_WARM_UP
-    return warm
+        fewest = min(fewest, frames[k].window.count)
+    return fewest >= LONGER_WARM_UP
+
+
+@compiled
+def _numbers(bar: Any) -> bool:
+    finite: bool = (
+        np.isfinite(bar.open)
+        and np.isfinite(bar.high)
+        and np.isfinite(bar.low)
+        and np.isfinite(bar.close)
+        and np.isfinite(bar.volume)
+    )
+    return finite
+
+
+@compiled
+def first_fault(frames: Any, bars: Any) -> tuple[int, int]:
+    """Position and reason (see `REASONS`) of the first bar that must not enter; (-1, 0) if none.
+
+    The checks and their order are those of `quant_core.bars`. Only the newest start is remembered,
+    so an earlier one is out of order, whether or not it was there before.
+    """
+    last, timeframe = frames[0].window.start, frames[0].bucket.timeframe
+    for i in range(len(bars)):
+        bar = bars[i]
+        if not _numbers(bar) or min(min(bar.open, bar.high), min(bar.low, bar.close)) <= 0.0:
+            return i, BAD_PRICE
+        if bar.high < max(bar.open, bar.close):
+            return i, BAD_HIGH
+        if bar.low > min(bar.open, bar.close):
+            return i, BAD_LOW
+        if bar.volume < 0.0:
+            return i, BAD_VOLUME
+        if bar.start == last:
+            return i, DUPLICATE
+        if bar.start < last:
+            return i, OUT_OF_ORDER
+        if bar.session_open < 0 or not bar.session_open <= bar.start < bar.session_close:
+            return i, OUTSIDE
+        if (bar.start - bar.session_open) % timeframe != 0:
+            return i, OFF_TIMEFRAME
+        last = bar.start
+    return -1, ACCEPTED
 
 
 @compiled
@@ -130,6 +187,6 @@ def advance(frames: Any, bars: Any, out: Floats, quality: NDArray[np.uint8]) -> 
         for k in range(WIDTH):
             out[i, k] = values[k]
         multi_timeframe.write(frames, out[i, WIDTH:])
-        quality[i] = 0 if _warm(frames) else Quality.WARM_UP
-        if frames[0].window.hole > STALE_AFTER:
-            quality[i] |= Quality.STALE
+        quality[i] = 0 if _warm(frames) else _WARMING
+        if frames[0].window.hole > GRACE:
+            quality[i] |= _STALE

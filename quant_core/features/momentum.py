@@ -26,9 +26,7 @@ _STOCHRSI = "100 * (rsi_14 - lowest) / (highest - lowest) of 14 values of rsi_14
 
 FEATURES = (
     *(Feature(f"rsi_{n}", PERCENT, n + 1, _RSI.format(n), "TA-Lib RSI") for n in (7, 14, 21)),
-    Feature(
-        "macd", DIFFERENCE, 34, "EMA-12 - EMA-26 of close, both from bar 26 on", "TA-Lib MACD"
-    ),
+    Feature("macd", DIFFERENCE, 34, "EMA-12 - EMA-26 of close, both from bar 26 on", "TA-Lib MACD"),
     Feature("macd_signal", DIFFERENCE, 34, "EMA-9 of macd", "TA-Lib MACD"),
     Feature("macd_hist", DIFFERENCE, 34, "macd - macd_signal", "TA-Lib MACD"),
     Feature("stoch_k", PERCENT, 18, f"mean of 3 of: {_STOCH}", "TA-Lib STOCH(14, 3, 3)"),
@@ -52,7 +50,9 @@ FEATURES = (
         high=0.0,
     ),
     *(
-        Feature(f"roc_{n}", RATIO, n + 1, f"100 * (close / close {n} ago - 1)", "TA-Lib ROC", -100.0)
+        Feature(
+            f"roc_{n}", RATIO, n + 1, f"100 * (close / close {n} ago - 1)", "TA-Lib ROC", -100.0
+        )
         for n in (10, 20)
     ),
     Feature(
@@ -64,9 +64,7 @@ FEATURES = (
         "TA-Lib MFI",
         uses_volume=True,
     ),
-    Feature(
-        "adx_14", PERCENT, 28, "Wilder average of 100 |+DI - -DI| / (+DI + -DI)", "TA-Lib ADX"
-    ),
+    Feature("adx_14", PERCENT, 28, "Wilder average of 100 |+DI - -DI| / (+DI + -DI)", "TA-Lib ADX"),
     Feature(
         "plus_di_14", PERCENT, 15, "100 * smoothed +DM / smoothed true range", "TA-Lib PLUS_DI"
     ),
@@ -125,7 +123,8 @@ def change_since(window: Any, bars: float) -> float:
     """The close over the close some bars ago, less one."""
     if window.count <= bars:
         return np.nan
-    return window.close / at(window.closes, window.now - int(bars)) - 1.0
+    change: float = window.close / at(window.closes, window.now - int(bars)) - 1.0
+    return change
 
 
 @compiled
@@ -184,7 +183,8 @@ def _stochastic(window: Any, state: Any, row: Any) -> None:
 def _last_three(last: Any, now: int, value: float) -> float:
     """Mean of the newest three values, the one of this bar added first."""
     last.values[now & 3] = value
-    return (value + last.values[(now - 1) & 3] + last.values[(now - 2) & 3]) / 3.0
+    total: float = value + last.values[(now - 1) & 3] + last.values[(now - 2) & 3]
+    return total / 3.0
 
 
 @compiled
@@ -224,7 +224,8 @@ def _channel_index(window: Any) -> float:
         away += abs(at(window.typicals, bar) - average)
     for bar in range(now - 19, turn):
         away += abs(at(window.typicals, bar) - average)
-    return (window.typical - average) / (0.015 * (away / 20.0))
+    index: float = (window.typical - average) / (0.015 * (away / 20.0))
+    return index
 
 
 @compiled

@@ -45,9 +45,7 @@ FEATURES = (
     Feature(
         "opening_range", FLAG, 1, "1 when the bar ends in the first 30 minutes", "XNYS calendar"
     ),
-    Feature(
-        "power_hour", FLAG, 1, "1 when the bar ends in the last 60 minutes", "XNYS calendar"
-    ),
+    Feature("power_hour", FLAG, 1, "1 when the bar ends in the last 60 minutes", "XNYS calendar"),
 )
 
 _DAY = 24 * 60

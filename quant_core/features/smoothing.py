@@ -9,6 +9,7 @@ Periods are therefore passed as floats and positions as bar numbers, which cut t
 compilation by half.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,14 @@ CELL = np.dtype([("value", np.float64)])
 @compiled
 def at(ring: Floats, bar: int) -> float:
     """What a ring holds for a bar, counted from 0 at the first of the history."""
-    return ring[bar & MASK]
+    value: float = ring[bar & MASK]
+    return value
 
 
 @compiled
 def mean(cell: Any, seen: int, value: float, oldest: float, period: float) -> float:
     """Simple moving average; `oldest` is the value that leaves after this bar (TA-Lib SMA)."""
-    total = cell.value + value
+    total: float = cell.value + value
     if seen < period:
         cell.value = total
         return np.nan
@@ -43,8 +45,9 @@ def mean(cell: Any, seen: int, value: float, oldest: float, period: float) -> fl
 def exponential(cell: Any, seen: int, value: float, period: float) -> float:
     """Exponential average, factor 2/(period + 1), first value the plain mean (TA-Lib EMA)."""
     if seen > period:
-        cell.value += (value - cell.value) * (2.0 / (period + 1.0))
-        return cell.value
+        average: float = cell.value + (value - cell.value) * (2.0 / (period + 1.0))
+        cell.value = average
+        return average
     return _seed(cell, seen, value, period)
 
 
@@ -52,24 +55,26 @@ def exponential(cell: Any, seen: int, value: float, period: float) -> float:
 def wilder(cell: Any, seen: int, value: float, period: float) -> float:
     """Wilder's average, factor 1/period, first value the plain mean (TA-Lib ATR, RSI)."""
     if seen > period:
-        cell.value = (cell.value * (period - 1.0) + value) / period
-        return cell.value
+        average: float = (cell.value * (period - 1.0) + value) / period
+        cell.value = average
+        return average
     return _seed(cell, seen, value, period)
 
 
 @compiled
 def _seed(cell: Any, seen: int, value: float, period: float) -> float:
-    cell.value += value
+    total: float = cell.value + value
     if seen < period:
+        cell.value = total
         return np.nan
-    cell.value /= period
-    return cell.value
+    cell.value = total / period
+    return total / period
 
 
 @compiled
 def highest(ring: Floats, first: int, last: int) -> float:
     """The largest value of the bars `first` to `last`."""
-    best = ring[last & MASK]
+    best: float = ring[last & MASK]
     for bar in range(first, last):
         value = ring[bar & MASK]
         if value > best:
@@ -80,7 +85,7 @@ def highest(ring: Floats, first: int, last: int) -> float:
 @compiled
 def lowest(ring: Floats, first: int, last: int) -> float:
     """The smallest value of the bars `first` to `last`."""
-    best = ring[last & MASK]
+    best: float = ring[last & MASK]
     for bar in range(first, last):
         value = ring[bar & MASK]
         if value < best:
@@ -101,7 +106,7 @@ def deviation(ring: Floats, first: int, last: int, average: float) -> float:
         squares += away * away
         drift += away
     size = last + 1 - first
-    return np.sqrt(max(squares - drift * drift / size, 0.0) / size)
+    return math.sqrt(max(squares - drift * drift / size, 0.0) / size)
 
 
 @compiled

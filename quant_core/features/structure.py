@@ -45,8 +45,8 @@ FEATURES = (
     ),
     Feature("swing_high_distance", RATIO, 15, "(latest swing high - close) / atr_14", "ICT"),
     Feature("swing_low_distance", RATIO, 15, "(close - latest swing low) / atr_14", "ICT"),
-    Feature("sweep_high", FLAG, 5, "1 when the high swept the ceiling and the close fell back", "ICT"),
-    Feature("sweep_low", FLAG, 5, "1 when the low swept the floor and the close came back", "ICT"),
+    Feature("sweep_high", FLAG, 5, "1 when the high swept the ceiling, the close fell back", "ICT"),
+    Feature("sweep_low", FLAG, 5, "1 when the low swept the floor, the close came back", "ICT"),
     Feature(
         "bars_since_sweep", COUNT, 5, "bars since either sweep; 100 for more or none", "ICT",
         high=LONG_AGO,
@@ -187,7 +187,8 @@ def _position(state: Any, close: float) -> float:
     high, low = state.swing_high, state.swing_low
     if low <= 0.0 or high <= low:
         return 0.0
-    return min(max(2.0 * (close - low) / (high - low) - 1.0, -1.0), 1.0)
+    position: float = 2.0 * (close - low) / (high - low) - 1.0
+    return min(max(position, -1.0), 1.0)
 
 
 @compiled

@@ -135,13 +135,14 @@ def _gaps(window: Any, state: Any) -> float:
     if window.count < 3:
         return 0.0
     high, low = at(window.highs, window.now - 2), at(window.lows, window.now - 2)
+    size: float = 0.0
     if window.low > high:
         state.bull_open = _keep(state.bull_near, state.bull_far, state.bull_open, window.low, high)
-        return window.low - high
-    if window.high < low:
+        size = window.low - high
+    elif window.high < low:
         state.bear_open = _keep(state.bear_near, state.bear_far, state.bear_open, window.high, low)
-        return window.high - low
-    return 0.0
+        size = window.high - low
+    return size
 
 
 @compiled

@@ -4,14 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quant_core.bars import REASONS, accept_days, accept_minutes, aggregate, gaps
 from quant_core.calendar import to_datetime, xnys
-from tests.quant_core.worlds import NAN, at, minutes_from, raw, series
+from tests.quant_core.worlds import NAN, at, minutes_from, raw, series, stored
 
 CALENDAR = xnys(2018, 2026)
 DAY = date(2025, 1, 8)
@@ -209,14 +208,7 @@ def test_r2_the_half_day_of_the_real_data_ends_at_13_00(market_data):
 
 
 def read(path: Path):
-    table = pq.read_table(path)
-    columns = {
-        name: table[name].to_numpy().astype(float) for name in ("open", "high", "low", "volume")
-    }
-    stamps = table["timestamp"].cast("timestamp[us, tz=UTC]").cast("int64").to_numpy()
-    rows = raw([0] * len(stamps), table["close"].to_numpy().astype(float), **columns)
-    rows.start[:] = stamps
-    return accept_minutes(rows, CALENDAR)
+    return accept_minutes(stored([path], "A"), CALENDAR)
 
 
 # ------------------------------------------------------------------------- daily bars (R13)
@@ -241,9 +233,7 @@ def test_r13_a_daily_bar_belongs_to_the_new_york_date_of_its_timestamp():
 
 def test_r13_daily_rows_are_judged_like_others():
     stamps = [datetime(2025, 1, day, 5, 0, tzinfo=UTC) for day in (8, 8, 9, 11, 10, 7, 13)]
-    days, codes = accept_days(
-        raw(stamps, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, NAN]), CALENDAR
-    )
+    days, codes = accept_days(raw(stamps, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, NAN]), CALENDAR)
     assert [REASONS[c] for c in codes] == [
         "accepted",
         "duplicate",

@@ -126,7 +126,13 @@ def test_session_index_is_the_only_session_that_contains_the_minute(minutes):
 
 
 def test_day_index_finds_sessions_and_refuses_other_days():
-    days = [date(2023, 12, 31), date(2024, 1, 2), date(2025, 1, 9), date(2026, 12, 31), date(2028, 1, 1)]
+    days = [
+        date(2023, 12, 31),
+        date(2024, 1, 2),
+        date(2025, 1, 9),
+        date(2026, 12, 31),
+        date(2028, 1, 1),
+    ]
     numbers = np.array([(day - EPOCH).days for day in days])
     found = CALENDAR.day_index(numbers)
     assert found[[0, 2, 4]].tolist() == [-1, -1, -1]

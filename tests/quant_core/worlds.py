@@ -14,12 +14,15 @@ figure can be worked by hand: a stop is $1.40 away, a target $2.10, and an order
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from quant_core.bars import BarSeries, RawBars
-from quant_core.calendar import NEW_YORK, Session, to_minute
+from quant_core.bars import BarSeries, RawBars, accept_days, accept_minutes
+from quant_core.calendar import NEW_YORK, Calendar, Session, to_minute
 from quant_core.desk import Desk
 from quant_core.engine import (
     AWAITS_VERDICT,
@@ -460,14 +463,40 @@ def raw(
 
 
 def series(
-    calendar: Any, starts: Sequence[int], closes: Sequence[float], **columns: Sequence[float]
+    calendar: Calendar,
+    starts: Sequence[datetime | int],
+    closes: Sequence[float],
+    **columns: Sequence[float],
 ) -> BarSeries:
-    """Accepted 1-minute bars at the given minutes since the epoch."""
-    from quant_core.bars import accept_minutes
-
+    """Accepted 1-minute bars."""
     bars, codes = accept_minutes(raw(list(starts), closes, **columns), calendar)
     assert not codes.any(), f"the test's own bars are refused: {codes}"
     return bars
+
+
+def days(
+    calendar: Calendar, dates: Sequence[date], closes: Sequence[float], **columns: Sequence[float]
+) -> BarSeries:
+    """Accepted daily bars, stamped at midnight New York."""
+    bars, codes = accept_days(raw([at(day, 0, 0) for day in dates], closes, **columns), calendar)
+    assert not codes.any(), f"the test's own days are refused: {codes}"
+    return bars
+
+
+def stored(paths: Sequence[Path], symbol: str) -> RawBars:
+    """The rows of a symbol's files, unchecked, files in the order of their first rows."""
+    tables = [pq.read_table(path) for path in paths]
+    tables = [table for table in tables if table.num_rows]
+    tables.sort(key=lambda table: table["timestamp"][0].as_py())
+    columns = {
+        name: np.concatenate([t[name].to_numpy().astype(float) for t in tables] or [np.zeros(0)])
+        for name in ("open", "high", "low", "close", "volume")
+    }
+    closes = columns.pop("close")
+    rows = raw([0] * len(closes), closes, symbol=symbol, **columns)
+    microseconds = [t["timestamp"].cast(pa.timestamp("us", "UTC")).cast("int64") for t in tables]
+    rows.start[:] = np.concatenate([m.to_numpy() for m in microseconds] or [np.zeros(0)])
+    return rows
 
 
 def at(day: date, hour: int, minute: int) -> datetime:

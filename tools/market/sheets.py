@@ -10,6 +10,7 @@ number or not a time is judged further on, row by row.
 import csv
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -223,16 +224,10 @@ def _read_csv(file: BarFile, columns: Mapping[str, str], wanted: Symbols) -> She
 
 def _csv_rows(file: BarFile, names: list[str], needed: list[str], delimiter: str) -> pa.Table:
     """The needed columns as text; a row of another width than the header is an error."""
-    ragged: list[pa_csv.InvalidRow] = []
-
-    def refuse(row: pa_csv.InvalidRow) -> str:
-        ragged.append(row)
-        return "error"
-
     options = {
         # Threads would lose the number of a ragged row.
         "read_options": pa_csv.ReadOptions(use_threads=False, column_names=names, skip_rows=1),
-        "parse_options": pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=refuse),
+        "parse_options": pa_csv.ParseOptions(delimiter=delimiter),
         "convert_options": pa_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
             include_columns=needed,
@@ -243,16 +238,17 @@ def _csv_rows(file: BarFile, names: list[str], needed: list[str], delimiter: str
     try:
         with pa.input_stream(file.path, "gzip" if file.is_gzip else None) as stream:
             return pa_csv.read_csv(stream, **options)
-    except pa.ArrowInvalid:
-        if not ragged:
+    except pa.ArrowInvalid as error:
+        # Not by `invalid_row_handler`: it writes to stderr when such a row is not UTF-8.
+        ragged = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", str(error))
+        if ragged is None:
             raise
-        row = ragged[0]
+        row, expected, actual = map(int, ragged.groups())
         raise BadInput(
-            f"has {row.actual_columns} values where the header names {row.expected_columns}",
+            f"has {actual} values where the header names {expected}; correct the row",
             file=file.name,
-            row=row.number - 1,
-            value=row.text,
-        ) from None
+            row=row - 1,
+        ) from error
 
 
 def _csv_header(file: BarFile) -> tuple[list[str], str]:

@@ -57,10 +57,18 @@ class Place:
     file: str
     rows: Ints
 
-    def error(self, position: int, value: object, problem: str) -> BadInput:
+    def error(self, column: pa.Array, position: int, problem: str) -> BadInput:
         """The error that a value of the column deserves."""
-        row, text = int(self.rows[position]), "" if value is None else str(value)
-        return BadInput(f"timestamp {text!r} {problem}", file=self.file, row=row, value=text)
+        try:  # Arrow's text, for Python's datetime ends where a damaged timestamp does not
+            text = column[position : position + 1].cast(pa.string())[0].as_py() or ""
+        except pa.ArrowException:
+            text = str(column.type)
+        return BadInput(
+            f"timestamp {text!r} {problem}",
+            file=self.file,
+            row=int(self.rows[position]),
+            value=text,
+        )
 
 
 def utc_micros(column: pa.Array, place: Place, tz: ZoneInfo | None, daily: bool) -> Ints:
@@ -72,7 +80,7 @@ def utc_micros(column: pa.Array, place: Place, tz: ZoneInfo | None, daily: bool)
         return np.empty(0, np.int64)
     if column.null_count:
         first = pc.index(pc.is_null(column), True).as_py()
-        raise place.error(first, None, "is missing; remove the row or fill it in")
+        raise place.error(column, first, "is missing; remove the row or fill it in")
     column = plain(column)
     kind = column.type
     if pa.types.is_timestamp(kind):
@@ -86,13 +94,11 @@ def utc_micros(column: pa.Array, place: Place, tz: ZoneInfo | None, daily: bool)
     elif pa.types.is_string(kind):
         micros = _from_texts(column, place, tz, daily)
     else:
-        raise place.error(0, column[0], f"is of type {kind}, which holds no time; {_WRITE}")
+        raise place.error(column, 0, f"is of type {kind}, which holds no time; {_WRITE}")
     outside = (micros < _EARLIEST) | (micros >= _LATEST)
     if outside.any():
         first = int(np.argmax(outside))
-        raise place.error(
-            first, column[first], f"lies outside the years {_YEARS[0]} to {_YEARS[1] - 1}"
-        )
+        raise place.error(column, first, f"lies outside the years {_YEARS[0]} to {_YEARS[1] - 1}")
     return micros
 
 
@@ -110,7 +116,7 @@ def _from_numbers(column: pa.Array, place: Place, daily: bool) -> Ints:
     values = as_numpy(column.cast(pa.int64() if exact else pa.float64(), safe=False))
     if not np.isfinite(values).all():
         first = int(np.argmin(np.isfinite(values)))
-        raise place.error(first, column[first], f"is not a time; {_WRITE}")
+        raise place.error(column, first, f"is not a time; {_WRITE}")
     if ((values >= 19_000_101) & (values <= 21_991_231)).all() and exact:
         return _from_texts(column.cast(pa.string()), place, None, daily)
     largest = float(np.abs(values).max())
@@ -118,7 +124,8 @@ def _from_numbers(column: pa.Array, place: Place, daily: bool) -> Ints:
     unit = next(unit for unit, limit in limits if largest < limit)
     if exact:
         return _scaled(values, unit)
-    micros: Ints = np.rint(values * (1_000_000 / _PER_SECOND[unit])).astype(np.int64)
+    scaled = np.clip(np.rint(values * (1_000_000 / _PER_SECOND[unit])), -(2.0**62), 2.0**62)
+    micros: Ints = scaled.astype(np.int64)
     return micros
 
 
@@ -131,14 +138,14 @@ def _from_texts(column: pa.Array, place: Place, tz: ZoneInfo | None, daily: bool
             text = pc.replace_substring_regex(text, pattern, replacement)
     found = next((kind for kind in _KINDS if _matches(text[:1], kind[0])[0]), None)
     if found is None:
-        raise place.error(0, column[0], f"is not a time this program can read; {_WRITE}")
+        raise place.error(column, 0, f"is not a time this program can read; {_WRITE}")
     pattern, word = found
     fits = _matches(text, pattern)
     if not fits.all():
         first = int(np.argmin(fits))
         raise place.error(
+            column,
             first,
-            column[first],
             f"is not written like the first one, {str(column[0])!r} ({word}); "
             "write all of them the same way",
         )
@@ -170,7 +177,7 @@ def _cast(text: pa.Array, kind: pa.DataType, column: pa.Array, place: Place) -> 
                 high = middle
             else:
                 low = middle
-        raise place.error(low, column[low], f"is no valid date and time; {_WRITE}") from None
+        raise place.error(column, low, f"is no valid date and time; {_WRITE}") from None
 
 
 def _slashes_to_iso(text: pa.Array, column: pa.Array, place: Place) -> pa.Array:
@@ -178,7 +185,7 @@ def _slashes_to_iso(text: pa.Array, column: pa.Array, place: Place) -> pa.Array:
     fits = _matches(text, _SLASHED)
     if not fits.all():
         first = int(np.argmin(fits))
-        raise place.error(first, column[first], "is not written like the first one; use 2025-01-02")
+        raise place.error(column, first, "is not written like the first one; use 2025-01-02")
     padded = pc.replace_substring_regex(text, r"\b(\d)\b", r"0\1")
     left, right = (
         as_numpy(pc.utf8_slice_codeunits(padded, start, start + 2).cast(pa.int64()))
@@ -187,9 +194,7 @@ def _slashes_to_iso(text: pa.Array, column: pa.Array, place: Place) -> pa.Array:
     month_first, day_first = bool((right > 12).any()), bool((left > 12).any())
     if month_first == day_first:
         first = int(np.argmax(left > 12)) if day_first else 0
-        raise place.error(
-            first, column[first], "may be month/day or day/month; write it as 2025-01-02"
-        )
+        raise place.error(column, first, "may be month/day or day/month; write it as 2025-01-02")
     order = r"\3-\1-\2" if month_first else r"\3-\2-\1"
     return pc.replace_substring_regex(padded, r"^(\d\d)/(\d\d)/(\d{4})", order)
 
@@ -198,8 +203,8 @@ def _from_dates(dates: pa.Array, column: pa.Array, place: Place, daily: bool) ->
     """Dates as the New York midnights with which they begin."""
     if not daily:
         raise place.error(
+            column,
             0,
-            column[0],
             "is a date without a time of day; daily bars are read with --timeframe 1day",
         )
     days = as_numpy(dates.cast(pa.date32()).cast(pa.int32())).astype(np.int64)
@@ -213,8 +218,8 @@ def _from_local(
         return _localised(micros, NEW_YORK, column, place)
     if tz is None:
         raise place.error(
+            column,
             0,
-            column[0],
             "has no time zone; name it, for example --tz America/New_York (settings: "
             "bars.timezone)",
         )
@@ -229,13 +234,10 @@ def _localised(micros: Ints, tz: ZoneInfo, column: pa.Array, place: Place) -> In
         if _EARLIEST + DAY <= hour * HOUR < _LATEST - DAY:
             wall = datetime.fromtimestamp(hour * 3600, UTC).replace(tzinfo=tz)
             offset = wall.utcoffset()
-            if wall.astimezone(UTC).astimezone(tz).replace(tzinfo=None) != wall.replace(
-                tzinfo=None
-            ):
+            there_and_back = wall.astimezone(UTC).astimezone(tz)
+            if there_and_back.replace(tzinfo=None) != wall.replace(tzinfo=None):
                 first = int(np.argmax(where == i))
-                raise place.error(
-                    first, column[first], f"does not exist in {tz.key}: is that its zone?"
-                )
+                raise place.error(column, first, f"does not exist in {tz.key}: is that its zone?")
             offsets[i] = round(offset.total_seconds() * 1e6) if offset is not None else 0
     shifted: Ints = micros - offsets[where]
     return shifted

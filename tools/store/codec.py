@@ -10,6 +10,7 @@ is made of earlier sessions only); a lane's day when the last minute of its sess
 session without minutes: at 16:00 New York).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime, time, timedelta
@@ -68,6 +69,7 @@ class Kind(Generic[R]):
         self.known_at = known_at
         own = list(self.table.columns)[3:]
         self.columns = tuple(str(column.name) for column in own)
+        self._required = frozenset(str(column.name) for column in own if not column.nullable)
         self._values = values
         self._build = build
         self._keep = tuple(column.type.keep for column in own)  # type: ignore[attr-defined]
@@ -79,9 +81,18 @@ class Kind(Generic[R]):
             at = str(_moment.keep(self.known_at(record, *supplied)))
             values = (*self._values(record), *supplied)
             row = tuple([keep(v) for keep, v in zip(self._keep, values, strict=True)])
+            if None in row and (gaps := self._gaps(row)):
+                raise ValueError(f"{', '.join(gaps)} must not be None")
         except (TypeError, ValueError, OverflowError) as error:
             raise BadInput(f"{record} cannot be kept in the ledger: {error}") from error
         return at, row
+
+    def _gaps(self, row: Stored) -> list[str]:
+        return [
+            name
+            for name, kept in zip(self.columns, row, strict=True)
+            if kept is None and name in self._required
+        ]
 
     def values(self, row: Sequence[Any]) -> Fields:
         """A row's values by column; Unreadable for a value that was never written."""
@@ -157,6 +168,7 @@ _OPINION = (
 )
 _SIGNAL = ("symbol", "start", "setup", "side", "price", "stop", "target", "z")
 _PLAN = ("quantity", "blocked_by", "checks")
+_NUMBERS = ("size_factor", "verdict_confidence")
 _VERDICT = {
     "ruling": "ruling",
     "size_factor": "size_factor",
@@ -178,11 +190,12 @@ _signal_and_plan = attrgetter(
     *(f"signal.{name}" for name in _SIGNAL), *(f"plan.{name}" for name in _PLAN)
 )
 _verdict = attrgetter(*_VERDICT.values())
+_NO_VERDICT = tuple(math.nan if name in _NUMBERS else None for name in _VERDICT)
 
 
 def _decision_values(decision: Decision) -> tuple[Any, ...]:
     if decision.verdict is None:
-        return (*_signal_and_plan(decision), *(None for _ in _VERDICT))
+        return (*_signal_and_plan(decision), *_NO_VERDICT)
     return (*_signal_and_plan(decision), *_verdict(decision.verdict))
 
 

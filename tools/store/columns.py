@@ -72,11 +72,10 @@ class Money(Column[float]):
     cache_ok = True
     null = math.nan
 
-    def keep(self, value: float | None) -> str | None:
+    def keep(self, value: float) -> str | None:
         """The decimal's text; NULL for NaN."""
-        if value is None or value != value:
-            return None
-        return str(Decimal(repr(float(value) + 0.0)))
+        number = float(value + 0.0)
+        return None if number != number else str(Decimal(repr(number)))
 
     def _read(self, stored: str | Decimal) -> float:
         number = float(stored)
@@ -92,9 +91,10 @@ class Real(Column[float]):
     cache_ok = True
     null = math.nan
 
-    def keep(self, value: float | None) -> float | None:
-        """The float, or NULL."""
-        return None if value is None or value != value else float(value) + 0.0
+    def keep(self, value: float) -> float | None:
+        """The float; NULL for NaN."""
+        number = float(value + 0.0)
+        return None if number != number else number
 
     def _read(self, stored: float) -> float:
         if not isinstance(stored, float):
@@ -285,7 +285,7 @@ class Checks(Column[tuple[Check, ...]]):
 
 def json_number(value: float) -> JsonNumber:
     """A float as JSON can keep it: null for NaN, a word for an infinity, plain otherwise."""
-    number = float(value) + 0.0
+    number = float(value + 0.0)
     if math.isfinite(number):
         return number
     if math.isnan(number):

@@ -89,6 +89,8 @@ class OpenSession:
         width = len(rows.symbols)
         if rows.symbol.min() < 0 or rows.symbol.max() >= width:
             raise BadInput(f"a cycle row names a symbol outside its watchlist of {width}")
+        if rows.state.min() < 0 or rows.state.max() >= len(STATES):
+            raise BadInput("a cycle row names a state that there is not")
         place = rows.minute * (width + 1) + rows.symbol
         before = -1 if self.last is None else self.last[0] * (width + 1) + self.last[1]
         if place[0] <= before or (len(place) > 1 and (place[1:] <= place[:-1]).any()):

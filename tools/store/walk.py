@@ -159,7 +159,10 @@ class Walk:
         origin = followed.get(step.prev_hash)
         if origin is None and link(step.prev_hash, content) == step.hash:
             return self._broken(
-                step.kind, step.seq, "missing", "the record that it followed is gone"
+                step.kind,
+                step.seq,
+                "missing",
+                "the record that it followed is gone, or another one stands there",
             )
         if origin is None:
             return self._broken("decisions", step.seq, "changed", "its prev_hash is no record's")
@@ -174,11 +177,17 @@ class Walk:
 
     def _altered(self, step: _Link, content: bytes) -> Broken:
         """A record in its place whose content does not hash to its hash."""
-        for other in self._links():
-            if other.seq == step.seq + 1 and other.prev_hash == self.hash:
-                return self._broken(
-                    step.kind, step.seq, "inserted", "the next record was written in its place"
-                )
+        links = self._links()
+        next_to = next((other.prev_hash for other in links if other.seq == step.seq + 1), None)
+        if next_to == link(self.hash, content):
+            return self._broken(
+                "decisions", step.seq, "changed", "the next record names another hash for it"
+            )
+        if next_to == self.hash:
+            return self._broken(
+                step.kind, step.seq, "inserted", "the next record was written in its place"
+            )
+        for other in links:
             if link(other.prev_hash, content) == other.hash:
                 return self._broken(
                     step.kind, step.seq, "reordered", f"its content is that of record {other.seq}"

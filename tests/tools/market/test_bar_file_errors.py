@@ -158,6 +158,12 @@ PARQUET_FAULTS = {
     "lists for prices": ({"open": [[1.0]] * 5}, "column open holds list"),
     "switches for times": ({"timestamp": [True] * 5}, "of type bool"),
     "numbers for symbols": ({"symbol": [1] * 5}, "column symbol holds int64"),
+    "far too large a time": ({"timestamp": [1e300] * 5}, "lies outside the years"),
+    "a damaged time": ({"timestamp": pa.array([2**62] * 5, pa.timestamp("us"))}, "--tz"),
+    "a damaged UTC time": (
+        {"timestamp": pa.array([2**62] * 5, pa.timestamp("us", "UTC"))},
+        "lies outside the years",
+    ),
     "no number for a time": ({"timestamp": [float("nan")] * 5}, "'nan' is not a time"),
 }
 

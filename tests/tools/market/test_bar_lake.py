@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -71,12 +72,14 @@ def test_what_is_there_stays_whatever_a_later_file_says(tmp_path: Path) -> None:
 
 
 def test_a_symbol_that_is_no_file_name_is_kept_all_the_same(tmp_path: Path) -> None:
+    lake = tmp_path / "deep" / "lake"
     for symbol in ("BRK/B", "..", "^GSPC", "A B"):
-        import_bars(tmp_path, [accepted(FIRST, 3, symbol)], "1min")
-        assert len(stored_bars(tmp_path, "1min", symbol)) == 3
-    assert [one.symbol for one in holdings(tmp_path, "1min")] == ["..", "A B", "BRK/B", "^GSPC"]
-    assert sorted(read_bars([tmp_path], None)) == ["..", "A B", "BRK/B", "^GSPC"]
-    assert [path.name for path in tmp_path.parent.iterdir()] == [tmp_path.name]
+        import_bars(lake, [accepted(FIRST, 3, symbol)], "1min")
+        assert len(stored_bars(lake, "1min", symbol)) == 3
+    assert [one.symbol for one in holdings(lake, "1min")] == ["..", "A B", "BRK/B", "^GSPC"]
+    assert sorted(read_bars([lake], None)) == ["..", "A B", "BRK/B", "^GSPC"]
+    assert [path.name for path in tmp_path.rglob("*.parquet")] == ["year=2025.parquet"] * 4
+    assert len(list((lake / "timeframe=1min").iterdir())) == 4
 
 
 def test_daily_bars_live_beside_minutes(tmp_path: Path) -> None:
@@ -105,7 +108,7 @@ def test_bars_are_found_by_session_date_and_the_limit_keeps_the_latest(tmp_path:
 
     def dates(**limits: object) -> list[date]:
         bars = stored_bars(tmp_path, "1min", "SPY", **limits)  # type: ignore[arg-type]
-        assert all(a.start < b.start for a, b in zip(bars, bars[1:], strict=False))
+        assert all(a.start < b.start for a, b in pairwise(bars))
         return [bar.start.date() for bar in bars]
 
     assert dates() == [day for day in days for _ in range(390)]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from quant_core.bars import REASONS, accept_days, accept_minutes
+from quant_core.bars import BAD_PRICE, REASONS, accept_days, accept_minutes
 from tests.tools.market.bars_on_disk import calendar, micros, raw_bars, session_minutes
 from tools.market.files import rejection_table
 
@@ -106,7 +106,8 @@ def test_daily_rows_are_told_from_minutes() -> None:
 def test_every_refused_row_is_there_once_and_in_stored_order() -> None:
     generator = np.random.default_rng(7)
     codes = generator.integers(0, len(REASONS), 5000).astype(np.int8)
-    raw = raw_bars([STARTS[0] + i * MINUTE for i in range(5000)])
+    opens = np.where(codes == BAD_PRICE, NAN, 10.0)
+    raw = raw_bars([STARTS[0] + i * MINUTE for i in range(5000)], open=opens)
     table = rejection_table(raw, codes, "bar")
     refused = codes != 0
     assert table["row"].to_pylist() == raw.row[refused].tolist()

@@ -104,6 +104,8 @@ FILL = Fill(
     fees=0.1,
     reason="entry",
 )
+EXIT = dataclasses.replace(FILL, side=-1, price=188.085, reason="target")
+LATE = dataclasses.replace(FILL, start=OPEN + timedelta(days=2))
 REJECTION = OrderRejection(
     symbol="NVDA",
     start=OPEN + 21 * MINUTE,
@@ -220,8 +222,8 @@ def keep_history(store: Store, run_id: str = "run", lanes: tuple[str, ...] = ("a
         )
         store.commit_cycle(run_id, lane, None, [DAY], None)
         tomorrow = OPEN + timedelta(days=1)
-        store.commit_cycle(run_id, lane, minutes(tomorrow, 30), [FILL, next_day(DAY)], b"three")
-        store.commit_cycle(run_id, lane, minutes(tomorrow + timedelta(days=1), 5), [FILL], b"4")
+        store.commit_cycle(run_id, lane, minutes(tomorrow, 30), [EXIT, next_day(DAY)], b"three")
+        store.commit_cycle(run_id, lane, minutes(tomorrow + timedelta(days=1), 5), [LATE], b"four")
 
 
 def next_day(day: LaneDay) -> LaneDay:

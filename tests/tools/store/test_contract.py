@@ -1,4 +1,4 @@
-"""What any ledger does, on any database: it keeps what it is given, whole, in order, and in time."""
+"""What a ledger does on any database: it keeps what it is given, whole, in order, in time."""
 
 import dataclasses
 import inspect
@@ -362,7 +362,9 @@ def test_a_refused_cycle_leaves_nothing_behind(store: Store) -> None:
     [
         (dataclasses.replace(ex.FILL, reason="a\x00b"), "NUL"),
         (dataclasses.replace(ex.FILL, reason="\ud800"), "Unicode"),
-        (dataclasses.replace(ex.FILL, reason=None), "NULL|null"),
+        (dataclasses.replace(ex.FILL, reason=None), "reason must not be None"),
+        (dataclasses.replace(ex.FILL, price=None), "NoneType"),
+        (dataclasses.replace(ex.FILL, price="186.9"), "str"),
         (dataclasses.replace(ex.FILL, reason=5), "not text"),
         (dataclasses.replace(ex.FILL, quantity=2**63), "64 bits"),
         (dataclasses.replace(ex.FILL, quantity=1.0), "integer"),
@@ -506,6 +508,15 @@ def test_minute_rows_come_once_and_in_order(store: Store, rows: CycleRows) -> No
     with pytest.raises(BadInput, match="in order"):
         store.commit_cycle("run", "advised", rows, [], None)
     assert len(store.cycles("run", "advised", as_of=FAR)) == 5 * len(ex.WATCHLIST)
+
+
+@pytest.mark.parametrize(("name", "value"), [("symbol", -1), ("symbol", 3), ("state", 6)])
+def test_a_row_of_nothing_is_refused(store: Store, name: str, value: int) -> None:
+    ex.start(store)
+    rows = ex.minutes(ex.OPEN, 1)
+    getattr(rows, name)[0 if value < 0 else -1] = value
+    with pytest.raises(BadInput, match=f"names a {name}"):
+        store.commit_cycle("run", "advised", rows, [], None)
 
 
 def test_a_closed_session_gets_no_more_of_its_last_minute(store: Store) -> None:

@@ -130,22 +130,34 @@ function drawDifferences() {
     );
     return;
   }
-  show(host, data.differences.map(differenceBlock));
+  const blocks = data.differences.map(([against, words, ...figures]) => {
+    const other = laneNamed(against).days;
+    const each = lanes[0].days.map((day, i) => ({ date: day.date, value: day.pnl - other[i].pnl }));
+    return { against, words, each, figures };
+  });
+  const values = blocks.flatMap(({ each, figures }) => [
+    ...each.map((day) => day.value),
+    figures[1],
+    figures[2],
+  ]);
+  const range = extent([0, ...values], 0.08); // one axis for all, so that they compare by eye
+  show(
+    host,
+    blocks.map((block) => differenceBlock(block, range)),
+  );
 }
 
-function differenceBlock([against, words, mean, low, high, total, count]) {
-  const mine = lanes[0].days;
-  const other = laneNamed(against).days;
-  const each = mine.map((day, i) => ({ date: day.date, value: day.pnl - other[i].pnl }));
+function differenceBlock({ against, words, each, figures }, range) {
+  const [mean, low, high, total, count] = figures;
   const known = !missing(low);
   const plot = each.length > 1 && h("div", { class: "strip" });
-  if (plot) new ResizeObserver(() => paintStrip(plot, each, mean, low, high)).observe(plot);
-  const range = known ? `95 % interval ${money(low)} … ${money(high)}` : "no interval";
+  if (plot) new ResizeObserver(() => paintStrip(plot, each, figures, range)).observe(plot);
+  const interval = known ? `95 % interval ${money(low)} … ${money(high)}` : "no interval";
   return h(
     "article",
     { class: "difference" },
     h("h3", {}, `Advised minus ${against}`),
-    h("p", { class: "big" }, h("b", {}, money(mean)), " a session ", h("small", {}, range)),
+    h("p", { class: "big" }, h("b", {}, money(mean)), " a session ", h("small", {}, interval)),
     plot,
     h("p", {}, words),
     h(
@@ -160,10 +172,9 @@ function differenceBlock([against, words, mean, low, high, total, count]) {
 }
 
 /** One dot a session, the mean, and its interval, on a dollar axis. */
-function paintStrip(host, each, mean, low, high) {
+function paintStrip(host, each, [mean, low, high], [from, to]) {
   const width = host.clientWidth;
   if (!width) return;
-  const [from, to] = extent([0, low, high, ...each.map((day) => day.value)], 0.08);
   const x = scale(from, to, 6, width - 6);
   const svg = s("svg", {
     viewBox: `0 0 ${width} 62`,

@@ -156,7 +156,7 @@ function drawStory() {
       {
         type: "button",
         class: `line-of ${record.kind}`,
-        "aria-current": row === view.row,
+        "aria-current": String(row === view.row),
         onclick: () => select({ row }),
       },
       moment(record.minute),

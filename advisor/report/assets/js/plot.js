@@ -19,17 +19,13 @@ function ticks(low, high, count) {
   return found;
 }
 
-const decimalsFor = (values) => {
-  const step = values.length > 1 ? Math.abs(values[1] - values[0]) : 1;
-  return Math.max(
-    0,
-    Math.min(
-      4,
-      -Math.floor(Math.log10(step) + 1e-9) +
-        (step % 1 && /25$/.test(step.toFixed(6).replace(/0+$/, "")) ? 1 : 0),
-    ),
-  );
-};
+/** How many decimals tell round values apart. */
+function decimalsFor(marks) {
+  const step = marks.length > 1 ? Math.abs(marks[1] - marks[0]) : 1;
+  const told = (digits) =>
+    marks.every((mark) => Math.abs(mark - Number(mark.toFixed(digits))) < step * 1e-3);
+  return [0, 1, 2, 3].find(told) ?? 4;
+}
 
 function extent(values, pad = 0.06) {
   let low = Infinity;

@@ -1,0 +1,78 @@
+"""The schema: made by migrations, equal to the tables, and cheap to recognise."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, event, inspect
+
+from tools.store import Store, schema
+from tools.store.dialect import engine_at
+from tools.store.tables import Row
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_migrations_from_nothing_give_the_tables(where: str, store: Store) -> None:
+    engine = engine_at(where, "FULL")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "version_table": schema.VERSION_TABLE,
+                "compare_type": True,
+                "compare_server_default": True,
+            },
+        )
+        assert compare_metadata(context, Row.metadata) == []
+        # What Alembic does not compare: keys and what they cascade to.
+        kept = inspect(connection)
+        for table in Row.metadata.tables.values():
+            key = kept.get_pk_constraint(table.name)
+            assert key["constrained_columns"] == [column.name for column in table.primary_key]
+            for foreign in kept.get_foreign_keys(table.name):
+                assert foreign["options"]["ondelete"] == "CASCADE"
+    engine.dispose()
+
+
+def test_the_newest_revision_is_the_one_the_code_expects() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
+
+
+def test_a_ledger_that_is_up_to_date_opens_without_alembic(path: Path) -> None:
+    program = (
+        "import sys; from tools.store import Store; Store.open(sys.argv[1]).close(); "
+        "print('alembic' in sys.modules)"
+    )
+    run = [sys.executable, "-c", program, str(path)]
+    for expected in ("True", "False"):
+        done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(path: Path) -> None:
+    class Failure(Exception):
+        pass
+
+    def fail(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "CREATE TABLE trades" in statement:
+            raise Failure
+
+    event.listen(Engine, "before_cursor_execute", fail)
+    try:
+        with pytest.raises(Failure):
+            Store.open(path)
+    finally:
+        event.remove(Engine, "before_cursor_execute", fail)
+    engine = engine_at(path, "FULL")
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+    engine.dispose()
+    Store.open(path).close()
