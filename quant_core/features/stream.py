@@ -182,6 +182,11 @@ class FeatureStream:
             f"{'; '.join(map(str, lacking[:_NAMED]))}{more}; supply earlier bars"
         )
 
+    @property
+    def nbytes(self) -> int:
+        """Size of the state, the same for every length of history."""
+        return int(self._frames.nbytes)
+
     def _session_of(self, minute: int) -> tuple[int, int]:
         """Open and close of the session a minute lies in, (-1, -1) outside all of them."""
         if not self._session[0] <= minute < self._session[1]:

@@ -176,10 +176,14 @@ def _explanation(engine: Engine, error: BaseException) -> AdvisorError:
     at = f"the ledger {place(engine)}"
     for prefixes, kind, sentence in _REACTIONS:
         if (name or state).startswith(prefixes):
-            return kind(sentence.format(at=at, error=str(error).strip()))
+            return kind(sentence.format(at=at, error=_plain(error)))
     if engine.dialect.name == POSTGRESQL and not state:
-        return Transient(f"{at} cannot be reached, nothing was written: {str(error).strip()}")
-    return AdvisorError(f"{at} refused: {str(error).strip()}; nothing was written")
+        return Transient(f"{at} cannot be reached, nothing was written: {_plain(error)}")
+    return AdvisorError(f"{at} refused: {_plain(error)}; nothing was written")
+
+
+def _plain(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _sqlite_name(error: BaseException) -> str:
