@@ -17,8 +17,8 @@ from advisor.results import LaneResult
 from quant_core.calendar import Session, new_york
 from quant_core.cycles import CycleRows
 from quant_core.desk import Desk
-from quant_core.engine import Grid
 from quant_core.events import EventLog
+from quant_core.grid import Grid
 from quant_core.market_view import MarketView
 from quant_core.types import (
     Analysis,

@@ -17,7 +17,7 @@ import pyarrow as pa
 from advisor.settings import Settings
 from quant_core.bars import BarSeries, Gap, RawBars, accept_days, accept_minutes, gaps
 from quant_core.calendar import Calendar, Session, to_datetime, xnys
-from quant_core.engine import Grid
+from quant_core.grid import Grid
 from quant_core.premarket import SymbolHistory
 from quant_core.tracks import Track, session_grid
 from quant_core.types import Snapshot

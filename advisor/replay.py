@@ -175,8 +175,14 @@ def _take_up(store: Store, run_id: str, lanes: tuple[Lane, ...], market: Market)
             lane.records += [
                 record
                 for read in (
-                    store.analyses, store.transitions, store.decisions, store.fills,
-                    store.order_rejections, store.trades, store.risk_changes, store.lane_days,
+                    store.analyses,
+                    store.transitions,
+                    store.decisions,
+                    store.fills,
+                    store.order_rejections,
+                    store.trades,
+                    store.risk_changes,
+                    store.lane_days,
                 )
                 for record in read(run_id, lane.name, as_of=end)
             ]

@@ -13,7 +13,8 @@ from advisor.lanes import Lane, TradingDay
 from advisor.market import Market
 from advisor.settings import Settings
 from quant_core.calendar import Session
-from quant_core.engine import open_session, session_clock
+from quant_core.engine import open_session
+from quant_core.grid import session_clock
 from quant_core.performance import cvar_95
 from quant_core.types import Snapshot
 

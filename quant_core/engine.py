@@ -13,10 +13,7 @@ what triggered.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from quant_core.bars import Floats
-from quant_core.calendar import Session
 from quant_core.compiled import compiled
 from quant_core.desk import Desk
 from quant_core.events import (
@@ -30,57 +27,26 @@ from quant_core.events import (
     write,
 )
 from quant_core.exchange import close_session, fill_entry, judge_account, mark, process_exits
-from quant_core.parameters import StdevParameters
+from quant_core.grid import Grid
 from quant_core.playbooks.stdev import ARMS, EXPIRES, LEAVES_WINDOW, TRIGGERS, step
 from quant_core.risk.plan import plan_entry
 
 DONE, AWAITS_VERDICT, LOG_FULL = range(3)
+NOBODY_ASKED = -1.0
 
 
-class Grid(NamedTuple):
-    """One session's bars and bands: arrays of shape (minutes, symbols), row 0 is the open.
+class Floor(NamedTuple):
+    """What the kernels work on: the session, the lane's desk, the rules, and where events go.
 
-    `present` says where a symbol has an accepted bar; elsewhere the numbers mean nothing. `mean`,
-    `deviation`, `z` are the band at that close (z is NaN when not ready), `atr_5m` the 5-minute
-    ATR known by then. Lanes share a grid: nothing here depends on a decision.
+    `clock`, `account` and `rules` are record arrays of shape (1,); `slots` has one per symbol.
     """
 
-    present: NDArray[np.bool_]
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-    mean: Floats
-    deviation: Floats
-    z: Floats
-    atr_5m: Floats
-
-
-CLOCK = np.dtype(
-    [
-        ("open", np.int64),
-        ("minutes", np.int64),
-        ("entry_from", np.int64),
-        ("entry_until", np.int64),
-        ("flat_from", np.int64),
-    ]
-)
-
-
-def session_clock(session: Session, playbook: StdevParameters) -> np.ndarray:
-    """The session's landmarks as minutes after the open, shape (1,) and dtype CLOCK (R20, R41)."""
-    clock = np.zeros(1, CLOCK)
-    clock["open"] = session.open
-    clock["minutes"] = session.minutes
-    opening = 9 * 60 + 30
-    clock["entry_from"] = playbook.entry_from - opening
-    clock["entry_until"] = playbook.entry_until - opening
-    flat = playbook.flat_from - opening
-    if session.minutes < 390:
-        flat = min(flat, session.minutes - playbook.flat_before_early_close)
-    clock["flat_from"] = flat
-    return clock
+    clock: np.ndarray
+    grid: Grid
+    slots: np.ndarray
+    account: np.ndarray
+    rules: np.ndarray
+    log: EventLog
 
 
 @compiled
@@ -102,18 +68,11 @@ def _thresholds(account: Any, rules: Any, minute: int) -> tuple[float, float, fl
 
 
 @compiled
-def _settle(
-    row: int,
-    minute: int,
-    clock: Any,
-    grid: Grid,
-    slots: Any,
-    account: Any,
-    rules: Any,
-    log: EventLog,
-) -> None:
+def _settle(floor: Any, row: int, minute: int) -> None:
     """Fills, exits, marks and the account's test for one minute."""
-    flat = row >= clock.flat_from
+    grid, slots, log = floor.grid, floor.slots, floor.log
+    account, rules = floor.account[0], floor.rules[0]
+    flat = row >= floor.clock[0].flat_from
     for s in range(len(slots)):
         if grid.present[row, s] and slots[s].entry_quantity > 0:
             fill_entry(
@@ -151,21 +110,11 @@ def _settle(
 
 
 @compiled
-def _decide(
-    z: float,
-    price: float,
-    atr: float,
-    slots: Any,
-    s: int,
-    account: Any,
-    rules: Any,
-    minute: int,
-    in_window: bool,
-    log: EventLog,
-) -> bool:
+def _decide(floor: Any, row: int, s: int, minute: int, in_window: bool) -> bool:
     """Run the playbook's step for one ready bar; True when it triggered (its event is written)."""
-    slot = slots[s]
-    mr_arm, mr_trigger, tc_arm, tc_trigger = _thresholds(account, rules, minute)
+    slot, log, rules = floor.slots[s], floor.log, floor.rules[0]
+    z, price = floor.grid.z[row, s], floor.grid.close[row, s]
+    mr_arm, mr_trigger, tc_arm, tc_trigger = _thresholds(floor.account[0], rules, minute)
     side, setup = slot.side, slot.setup
     outcome = step(slot, z, minute, in_window, rules, mr_arm, mr_trigger, tc_arm, tc_trigger)
     if outcome == ARMS:
@@ -175,7 +124,7 @@ def _decide(
         event = write(log, TRANSITION, reason, minute, s, slot)
         event.z, event.side, event.setup = z, side, setup
     elif outcome == TRIGGERS:
-        distance = rules.atr_multiplier_sl * atr
+        distance = rules.atr_multiplier_sl * floor.grid.atr_5m[row, s]
         slot.reference = price
         slot.stop = price - slot.side * distance
         slot.target = price + slot.side * rules.min_rr_ratio * distance
@@ -188,25 +137,17 @@ def _decide(
 
 @compiled
 def _plan(
-    log: EventLog,
-    slots: Any,
-    account: Any,
-    rules: Any,
-    s: int,
-    minute: int,
-    in_window: bool,
-    age: float,
-    size_factor: float,
-    commit: bool,
+    floor: Any, s: int, minute: int, in_window: bool, age: float, size_factor: float, commit: bool
 ) -> int:
     """Let risk decide on the log's last event, a signal; `commit` queues the entry."""
+    log, account = floor.log, floor.account[0]
     signal, table = log.events[log.used[0] - 1], log.checks[log.used[0] - 1]
     table[:] = 0.0
     quantity = plan_entry(
         table,
-        slots,
+        floor.slots,
         account,
-        rules,
+        floor.rules[0],
         s,
         minute,
         in_window,
@@ -218,8 +159,8 @@ def _plan(
     )
     signal.quantity = quantity
     if quantity > 0 and commit:
-        slots[s].entry_quantity = quantity
-        slots[s].trades_today += 1
+        floor.slots[s].entry_quantity = quantity
+        floor.slots[s].trades_today += 1
         account.trades_today += 1
         if account.order_minute != minute:
             account.order_minute, account.orders_in_minute = minute, 0
@@ -229,14 +170,9 @@ def _plan(
 
 @compiled
 def _run(
-    clock: Any,
-    grid: Grid,
-    slots: Any,
-    account: Any,
-    rules: Any,
-    log: EventLog,
-    states: Any,
-    sides: Any,
+    floor: Any,
+    states: np.ndarray,
+    sides: np.ndarray,
     first: int,
     last: int,
     resume: int,
@@ -244,72 +180,34 @@ def _run(
     age: float,
     validate: bool,
 ) -> tuple[int, int, int]:
-    symbols = len(slots)
+    clock, slots, log = floor.clock[0], floor.slots, floor.log
+    room = MOST_PER_SYMBOL_MINUTE * len(slots)
     for row in range(first, last):
         minute = clock.open + row
         in_window = clock.entry_from <= row < clock.entry_until
         begin = 0
         if row == first and resume >= 0:
-            _plan(log, slots, account, rules, resume, minute, in_window, age, size_factor, True)
+            _plan(floor, resume, minute, in_window, age, size_factor, True)
             begin = resume + 1
         else:
-            if log.used[0] + MOST_PER_SYMBOL_MINUTE * symbols > len(log.events):
+            if log.used[0] + room > len(log.events):
                 return LOG_FULL, row, -1
-            _settle(row, minute, clock, grid, slots, account, rules, log)
-        for s in range(begin, symbols):
-            z = grid.z[row, s]
-            if not grid.present[row, s] or np.isnan(z):
+            _settle(floor, row, minute)
+        for s in range(begin, len(slots)):
+            if not floor.grid.present[row, s] or np.isnan(floor.grid.z[row, s]):
                 continue
-            price, atr = grid.close[row, s], grid.atr_5m[row, s]
-            if not _decide(z, price, atr, slots, s, account, rules, minute, in_window, log):
+            if not _decide(floor, row, s, minute, in_window):
                 continue
-            passes = _plan(
-                log, slots, account, rules, s, minute, in_window, age, -1.0, not validate
-            )
+            passes = _plan(floor, s, minute, in_window, age, NOBODY_ASKED, not validate)
             if validate and passes > 0:
                 return AWAITS_VERDICT, row, s
         if row == clock.minutes - 1:
-            close_session(log, slots, account, rules)
-            mark(slots, account)
-        for s in range(symbols):
+            close_session(log, slots, floor.account[0], floor.rules[0])
+            mark(slots, floor.account[0])
+        for s in range(len(slots)):
             states[row, s] = slots[s].state
             sides[row, s] = slots[s].side
     return DONE, last, -1
-
-
-@compiled
-def _advance(
-    clock: Any,
-    grid: Grid,
-    slots: Any,
-    account: Any,
-    rules: Any,
-    log: EventLog,
-    states: Any,
-    sides: Any,
-    first: int,
-    last: int,
-    resume: int,
-    size_factor: float,
-    age: float,
-    validate: bool,
-) -> tuple[int, int, int]:
-    return _run(
-        clock[0],
-        grid,
-        slots,
-        account[0],
-        rules[0],
-        log,
-        states,
-        sides,
-        first,
-        last,
-        resume,
-        size_factor,
-        age,
-        validate,
-    )
 
 
 def advance(
@@ -324,7 +222,7 @@ def advance(
     last: int,
     *,
     resume: int = -1,
-    size_factor: float = -1.0,
+    size_factor: float = NOBODY_ASKED,
     age: float = 0.0,
     validate: bool = False,
 ) -> tuple[int, int, int]:
@@ -336,22 +234,8 @@ def advance(
     minute goes on where it stopped. `states` and `sides` (minutes, symbols) receive what the cycle
     rows show after each bar. `age` is the seconds since the bars became known (0 in replay).
     """
-    return _advance(
-        clock,
-        grid,
-        desk.slots,
-        desk.account,
-        rules,
-        log,
-        states,
-        sides,
-        first,
-        last,
-        resume,
-        size_factor,
-        age,
-        validate,
-    )
+    floor = Floor(clock, grid, desk.slots, desk.account, rules, log)
+    return _run(floor, states, sides, first, last, resume, size_factor, age, validate)
 
 
 def open_session(

@@ -13,7 +13,7 @@ import numpy as np
 
 from quant_core.calendar import Session, to_datetime
 from quant_core.desk import Desk
-from quant_core.engine import Grid
+from quant_core.grid import Grid
 from quant_core.types import Snapshot
 
 

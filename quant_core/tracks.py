@@ -12,7 +12,7 @@ import numpy as np
 from quant_core.bands import atr_5m_known, band, new_five_minute
 from quant_core.bars import BarSeries, Floats
 from quant_core.calendar import Calendar
-from quant_core.engine import Grid
+from quant_core.grid import Grid
 from quant_core.parameters import StdevParameters
 
 _BAR_COLUMNS = ("open", "high", "low", "close", "volume")

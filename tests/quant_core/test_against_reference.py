@@ -19,7 +19,8 @@ import pytest
 from quant_core.bars import REASONS, accept_days, accept_minutes
 from quant_core.calendar import Calendar, Session, xnys
 from quant_core.desk import Desk
-from quant_core.engine import open_session, session_clock
+from quant_core.engine import open_session
+from quant_core.grid import session_clock
 from quant_core.parameters import FillRules, RiskLimits, StdevParameters, pack
 from quant_core.premarket import SymbolHistory
 from quant_core.tracks import Track, session_grid

@@ -16,7 +16,7 @@ from quant_core.calendar import (
     to_minute,
     xnys,
 )
-from quant_core.engine import session_clock
+from quant_core.grid import session_clock
 from quant_core.parameters import StdevParameters
 
 CALENDAR = xnys(2024, 2026)

@@ -15,9 +15,9 @@ from quant_core.engine import (
     DONE,
     LOG_FULL,
     advance,
-    session_clock,
 )
 from quant_core.events import MOST_PER_SYMBOL_MINUTE, DomainEvent, EventLog, signal_of_last
+from quant_core.grid import session_clock
 from quant_core.parameters import FillRules, RiskLimits, StdevParameters, pack
 from quant_core.types import (
     Decision,

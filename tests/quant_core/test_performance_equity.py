@@ -11,9 +11,10 @@ from hypothesis.extra.numpy import arrays
 from quant_core.calendar import Session, to_datetime, to_minute
 from quant_core.cycles import CycleRows
 from quant_core.desk import Desk
-from quant_core.engine import DONE, Grid, advance, open_session, session_clock
+from quant_core.engine import DONE, advance, open_session
 from quant_core.equity import drawdown, equity_curve, gross_exposure
 from quant_core.events import EventLog, read
+from quant_core.grid import Grid, session_clock
 from quant_core.parameters import FillRules, RiskLimits, StdevParameters, pack
 from quant_core.types import Fill, Trade
 

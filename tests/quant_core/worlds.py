@@ -28,12 +28,11 @@ from quant_core.engine import (
     AWAITS_VERDICT,
     DONE,
     LOG_FULL,
-    Grid,
     advance,
     open_session,
-    session_clock,
 )
 from quant_core.events import DomainEvent, EventLog, read, signal_of_last
+from quant_core.grid import Grid, session_clock
 from quant_core.parameters import FillRules, RiskLimits, StdevParameters, pack
 from quant_core.types import Decision, Fill, Signal, State, Trade, Verdict
 

@@ -66,15 +66,24 @@ def test_each_longer_timeframe_has_the_same_seven() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "nearest"),
-    [("rsi14", "rsi_14"), ("RSI_14", "rsi_14"), ("bb_uper", "bb_upper"), ("volumeratio20", "volume_ratio_20")],
+    [
+        ("rsi14", "rsi_14"),
+        ("RSI_14", "rsi_14"),
+        ("bb_uper", "bb_upper"),
+        ("volumeratio20", "volume_ratio_20"),
+    ],
 )
 def test_an_unknown_name_suggests_the_nearest(wrong: str, nearest: str) -> None:
-    with pytest.raises(ValueError, match=f"no feature '{wrong}' on 1min; the nearest name is '{nearest}'"):
+    with pytest.raises(
+        ValueError, match=f"no feature '{wrong}' on 1min; the nearest name is '{nearest}'"
+    ):
         catalogue("1min").index(wrong)
 
 
 def test_an_unknown_timeframe_names_those_there_are() -> None:
-    with pytest.raises(ValueError, match="timeframe is '2min'; it must be one of 1min, 5min, 15min, 1hr"):
+    with pytest.raises(
+        ValueError, match="timeframe is '2min'; it must be one of 1min, 5min, 15min, 1hr"
+    ):
         catalogue("2min")
 
 

@@ -1,6 +1,7 @@
 """The catalogue's formulas, written a second time as plainly as possible, give the same values."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,9 @@ def session_vwap(b: pd.DataFrame, deviations: float) -> pd.Series:
             values.append(typical[k])
             continue
         mean = (price * weight).sum() / weight.sum()
-        values.append(mean + deviations * np.sqrt((weight * (price - mean) ** 2).sum() / weight.sum()))
+        values.append(
+            mean + deviations * np.sqrt((weight * (price - mean) ** 2).sum() / weight.sum())
+        )
     return pd.Series(values)
 
 
@@ -84,7 +87,7 @@ FORMULAS: dict[str, Formula] = {
     **{f"price_to_{n}": over(n) for n in ("sma_20", "sma_50", "sma_200", "ema_20", "vwma_20")},
     **{f"{name}_slope": slope(name) for name in ("sma_20", "sma_50", "ema_20")},
     "ribbon_count": lambda b, t: pd.Series(
-        sum(np.sign(t[s] - t[l]) for s, l in zip(EMAS[:-1], EMAS[1:], strict=True))
+        sum(np.sign(t[shorter] - t[longer]) for shorter, longer in pairwise(EMAS))
     ),
     "bb_width": lambda b, t: pd.Series((t["bb_upper"] - t["bb_lower"]) / t["sma_20"]),
     "bb_percent_b": lambda b, t: (b.close - t["bb_lower"]) / (t["bb_upper"] - t["bb_lower"]),
@@ -107,7 +110,9 @@ FORMULAS: dict[str, Formula] = {
     ),
     "candle_dir": lambda b, t: np.sign(b.close - b.open),
     "body_ratio": lambda b, t: ((b.close - b.open).abs() / spread(b)).fillna(0.0),
-    "upper_wick": lambda b, t: ((b.high - b[["open", "close"]].max(axis=1)) / spread(b)).fillna(0.0),
+    "upper_wick": lambda b, t: ((b.high - b[["open", "close"]].max(axis=1)) / spread(b)).fillna(
+        0.0
+    ),
     "lower_wick": lambda b, t: ((b[["open", "close"]].min(axis=1) - b.low) / spread(b)).fillna(0.0),
     "close_position": lambda b, t: ((b.close - b.low) / spread(b)).fillna(0.5),
     "inside_outside": lambda b, t: (
@@ -117,7 +122,9 @@ FORMULAS: dict[str, Formula] = {
     "run_length": lambda b, t: pd.Series(signed_runs(np.sign(b.close.diff().fillna(0.0)))).where(
         b.index >= 1
     ),
-    "higher_highs_10": lambda b, t: (b.high > b.high.shift()).rolling(10).sum().where(b.index >= 10),
+    "higher_highs_10": lambda b, t: (
+        (b.high > b.high.shift()).rolling(10).sum().where(b.index >= 10)
+    ),
     "lower_lows_10": lambda b, t: (b.low < b.low.shift()).rolling(10).sum().where(b.index >= 10),
     "breakout_20": lambda b, t: (
         (b.close > b.high.rolling(20).max().shift()) * 1.0

@@ -1,4 +1,4 @@
-"""Longer timeframes: the features of the closed longer bars, visible when those bars have closed."""
+"""Longer timeframes: the features of the longer bars, visible when those bars have closed."""
 
 from pathlib import Path
 
@@ -43,9 +43,7 @@ def assert_as_aggregated(minutes: BarSeries, timeframe: str) -> None:
 @pytest.mark.parametrize("timeframe", ["1min", "5min", "15min"])
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), missing=st.sampled_from([0.0, 0.1, 0.6]))
-def test_values_are_those_of_the_aggregated_bars(
-    timeframe: str, seed: int, missing: float
-) -> None:
+def test_values_are_those_of_the_aggregated_bars(timeframe: str, seed: int, missing: float) -> None:
     assert_as_aggregated(walk(seed, 1500, missing=missing), timeframe)
 
 

@@ -1,5 +1,6 @@
-"""One definition: a history at once, bar by bar, in pieces, or after a restart give the same bits."""
+"""One definition: a history at once, bar by bar, in pieces, after a restart: the same bits."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -69,10 +70,7 @@ def test_a_restart_at_any_bar_changes_nothing(
 def test_how_a_history_is_cut_changes_nothing(minutes: BarSeries, cuts: list[float]) -> None:
     stream = FeatureStream("WALK", "1min", CALENDAR)
     edges = [0, *sorted(round(cut * len(minutes)) for cut in cuts), len(minutes)]
-    parts = [
-        stream.run(minutes.part(slice(low, high))).values
-        for low, high in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    parts = [stream.run(minutes.part(slice(low, high))).values for low, high in pairwise(edges)]
     whole = compute(minutes, "1min", CALENDAR)
     np.testing.assert_array_equal(np.concatenate(parts), whole.values)
 
@@ -112,5 +110,7 @@ def test_the_start_of_the_history_is_forgotten_except_by_running_totals() -> Non
     kept = [k for k, name in enumerate(names[:139]) if name not in ("obv", "ad_line", "vpt")]
     tail, same = late.values[-100:, kept], whole.values[-100:, kept]
     size = np.maximum(np.abs(same), 1.0)
-    worst = dict(zip([names[k] for k in kept], (np.abs(tail - same) / size).max(axis=0), strict=True))
+    worst = dict(
+        zip([names[k] for k in kept], (np.abs(tail - same) / size).max(axis=0), strict=True)
+    )
     assert {name: error for name, error in worst.items() if error > 1e-9} == {}

@@ -4,6 +4,7 @@ The hand-worked rows are (open, high, low, close); a dull bar is one that touche
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -81,7 +82,9 @@ def test_a_wick_beyond_a_level_that_closes_back_is_a_sweep_and_breaks_nothing() 
 
 def test_equal_highs_are_no_swing() -> None:
     flat_top = [bar(101, 99, 100), bar(102, 99, 100), bar(105, 99, 100), bar(105, 99, 100)]
-    table = features([*flat_top, *[bar(101, 98 + k / 10, 100) for k in range(6)], bar(107, 99, 106)])
+    table = features(
+        [*flat_top, *[bar(101, 98 + k / 10, 100) for k in range(6)], bar(107, 99, 106)]
+    )
     assert not table["bos"][5:].any()
 
 
@@ -250,7 +253,15 @@ def test_bearish_features_are_the_bullish_ones_of_the_mirrored_bars(bars: BarSer
     }
     bars = replace(bars, **quarters)
     up, down = compute(bars, "1min", CALENDAR), compute(mirrored(bars), "1min", CALENDAR)
-    for name in ("bos", "choch", "structure_trend", "fvg", "fvg_size", "displacement", "in_order_block"):
+    for name in (
+        "bos",
+        "choch",
+        "structure_trend",
+        "fvg",
+        "fvg_size",
+        "displacement",
+        "in_order_block",
+    ):
         np.testing.assert_allclose(up[name], -down[name], atol=1e-9, err_msg=name)
     for one, other in (
         ("swing_high_distance", "swing_low_distance"),
@@ -272,7 +283,7 @@ def test_divergences_are_those_of_the_definition(bars: BarSeries) -> None:
         for oscillator, first in (("rsi_14", 16), ("macd", 35)):
             want = np.zeros(len(bars))
             values = table[oscillator]
-            for (before, _, price_before), (now, seen, price) in zip(known, known[1:], strict=False):
+            for (before, _, price_before), (now, seen, price) in pairwise(known):
                 further = price > price_before and now - before <= 60
                 if further and sign * (values[now] - values[before]) > 0:
                     want[seen] = 1.0

@@ -1,4 +1,4 @@
-"""Bars for the tests: hand-written rows, random walks with every kind of dullness, recorded ones."""
+"""Bars for the tests: hand-written rows, random walks with dull stretches, recorded ones."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from quant_core.bars import BarSeries, accept_minutes
-from quant_core.calendar import Calendar, xnys
+from quant_core.calendar import xnys
 from quant_core.features import FeatureTable, compute
 from quant_core.features.engine import FRAME, WIDTH, advance, new_frames
 from quant_core.features.window import BAR
@@ -41,7 +41,7 @@ def series(
 
     `skip` are positions of minutes that get no row.
     """
-    columns = np.array([(*row, 1000.0)[:5] for row in rows], float).T
+    columns = np.array([(*row, 1000.0)[:5] for row in rows], float).reshape(-1, 5).T
     when = minutes_of(session, 1 + (len(rows) + len(skip)) // 210)
     when = np.delete(when, list(skip), axis=1)[:, : len(rows)]
     return BarSeries(
