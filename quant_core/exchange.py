@@ -116,7 +116,7 @@ def sell_or_cover(
     account.realised += pnl
     trade = write(log, TRADE, slot.exit_reason, minute, symbol, slot)
     trade.quantity = slot.opened
-    trade.price = slot.exit_value / slot.opened
+    trade.price = price if shares == slot.opened else slot.exit_value / slot.opened
     trade.entry_price = slot.fill_price
     trade.entry_minute = slot.fill_minute
     trade.pnl = pnl

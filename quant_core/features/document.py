@@ -28,8 +28,8 @@ it for a history and live, so what a model trains on is what it will see.
 - Windows run across sessions without reset, except VWAP and the time features. OBV, A/D and VPT
   start at the first bar given; recursive averages forget it exponentially, so a stream is rebuilt
   from the same first bar to continue with the same values.
-- Longer bars are aligned to the session's open, clipped at its close, and known at their end, traded
-  in the last minute or not. A value of a longer timeframe changes only then.
+- Longer bars are aligned to the session's open, clipped at its close, and known at their end,
+  whether or not the last minute traded. A value of a longer timeframe changes only then.
 - Quality flags of a row: {flags}.
 """
 

@@ -103,7 +103,7 @@ class FeatureStream:
 
         Integers and float32 are converted; bars of another timeframe are a ValueError.
         """
-        records = self._records(bars)
+        records = self.records(bars)
         self._refuse(records)
         values = np.empty((len(records), len(self.catalogue.features)))
         quality = np.empty(len(records), np.uint8)
@@ -199,7 +199,8 @@ class FeatureStream:
             )
         return self._session
 
-    def _records(self, bars: BarSeries) -> np.ndarray:
+    def records(self, bars: BarSeries) -> np.ndarray:
+        """The bars as the engine takes them, dtype BAR; ValueError for another timeframe."""
         records = np.empty(len(bars), BAR)
         records["start"] = bars.start
         records["end"] = bars.end

@@ -376,12 +376,14 @@ class Hostile:
         rng = self.rng
         self.folder = folder
         self.first, self.last = WINDOWS[seed % len(WINDOWS)]
-        self.symbols = ["AA", "BB", "CC", "DD"][: int(rng.integers(2, 5))]
+        self.symbols = ["AA", "BB", "CC", "DD", "EE", "FF"][: int(rng.integers(2, 7))]
         self.scale = float(rng.choice([0.0003, 0.002, 0.01]))
         self.jump = float(rng.choice([0.0, 0.002, 0.01]))
         self.thick = float(rng.choice([150.0, 2_000.0, 1e6]))
         self.hole = float(rng.choice([0.0, 0.02, 0.5]))
         self.faults = float(rng.choice([0.0, 0.01]))
+        self.together = float(rng.choice([0.0, 0.8, 0.97]))
+        self.crowd: dict[int, np.ndarray] = {}
 
     def write(self) -> Request:
         rng = self.rng
@@ -406,7 +408,7 @@ class Hostile:
 
     def minutes(self, price: float) -> pd.DataFrame:
         """Some sessions of history and those of the replay, with rows outside the hours."""
-        lead = int(self.rng.choice([2, 5]))
+        lead = int(self.rng.choice([2, 5], p=[0.1, 0.9]))
         calendar = calendar_of_tests()
         sessions = calendar.between(self.first - timedelta(days=20), self.first)[-1 - lead : -1]
         sessions += calendar.between(self.first, self.last)
@@ -421,9 +423,10 @@ class Hostile:
         rng = self.rng
         starts = np.arange(session.open - 3, session.close + 2)
         count = len(starts)
-        steps = rng.normal(0.0, self.scale, count)
-        jumps = rng.random(count) < self.jump
-        steps[jumps] += rng.choice([-0.16, -0.06, 0.06, 0.16], int(jumps.sum()))
+        if session.open not in self.crowd:
+            self.crowd[session.open] = self.steps(count)
+        own = np.sqrt(1.0 - self.together**2)
+        steps = self.together * self.crowd[session.open] + own * self.steps(count)
         steps[0] += rng.normal(0.0, 5 * self.scale)
         close = np.maximum(price * np.exp(np.cumsum(steps)), 1.0)
         before = np.r_[price, close[:-1]]
@@ -452,6 +455,13 @@ class Hostile:
             frame.loc[count - 60 :, "volume"] = np.minimum(frame["volume"][count - 60 :], 30.0)
         return frame[keep], float(close[-1])
 
+    def steps(self, count: int) -> np.ndarray:
+        """Log returns with jumps, of one symbol or of all together."""
+        steps = self.rng.normal(0.0, self.scale, count)
+        jumps = self.rng.random(count) < self.jump
+        steps[jumps] += self.rng.choice([-0.3, -0.06, 0.06, 0.3], int(jumps.sum()))
+        return steps
+
     def spoiled(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Rows of every kind that must be refused, in stored order."""
         rng = self.rng
@@ -476,7 +486,7 @@ class Hostile:
     def days(self, price: float) -> pd.DataFrame:
         rng = self.rng
         calendar = calendar_of_tests()
-        history = int(rng.choice([22, 60, 280]))
+        history = int(rng.choice([22, 60, 280], p=[0.1, 0.4, 0.5]))
         sessions = calendar.between(date(2023, 1, 3), self.last)
         before = sum(1 for session in sessions if session.date < self.first)
         sessions = sessions[before - history :]
@@ -485,7 +495,7 @@ class Hostile:
         close = price * np.exp(np.cumsum(steps) - steps.sum())
         open_ = close * np.exp(rng.normal(0, 0.003, len(sessions)))
         wick = np.exp(np.abs(rng.normal(0.0, 0.006, len(sessions))) * growth)
-        volume = np.full(len(sessions), rng.choice([4e5, 1e6, 1e7], p=[0.1, 0.4, 0.5]))
+        volume = np.full(len(sessions), rng.choice([4e5, 1e6, 1e7], p=[0.05, 0.45, 0.5]))
         stamps = [pd.Timestamp(s.date, tz="America/New_York").tz_convert("UTC") for s in sessions]
         return pd.DataFrame(
             {
@@ -523,11 +533,30 @@ def test_hostile_bars(seed, tmp_path):
 @pytest.mark.parametrize("block", range(20))
 @pytest.mark.usefixtures("one_calendar")
 def test_very_many_hostile_bars(block, tmp_path):
-    seen: Counter[str] = Counter()
     for seed in range(1000 + 20 * block, 1020 + 20 * block):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        mine, _ = check(Hostile(seed, folder).write())
+        check(Hostile(seed, folder).write())
+
+
+@pytest.mark.slow
+def test_hostile_bars_reach_every_corner(tmp_path):
+    """What the comparison above is worth: these exits and refusals happen in such markets."""
+    seen: Counter[str] = Counter()
+    for seed in range(100):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        mine = replay(Hostile(seed, folder).write())
         seen.update(str(trade.exit_reason) for trade in mine.trades)
         seen.update(decision.plan.blocked_by for decision in mine.decisions)
-    assert {"stop", "trailing_stop", "target", "end_of_day", "positions"} <= set(seen)
+    assert {"stop", "trailing_stop", "target", "end_of_day"} <= set(seen)
+    assert {
+        "positions",
+        "trades_per_day",
+        "trades_per_symbol",
+        "daily_loss",
+        "risk_state",
+        "average_volume",
+        "risk_per_trade",
+        "position_size",
+    } <= set(seen)

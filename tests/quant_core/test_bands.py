@@ -100,6 +100,19 @@ def test_a_deviation_of_exactly_a_millionth_of_the_close_is_ready():
     assert band(closes, 1, 2, 2)[2][0] == 1.0
 
 
+@given(seeds)
+def test_r25_a_window_that_turns_over_equal_closes_keeps_its_z(seed):
+    """A close leaves the window, an equal one enters, and the last price stands still: μ, σ and z
+    are the same numbers. If their sums depend on the order of the window, z moves by rounding
+    noise, and an armed TC triggers on it, because "greater than on the bar before" has no margin.
+    """
+    closes = prices(seed, 121, scale=0.0005, level=3.0)
+    closes[[0, 119, 120]] = closes[0]
+    assert sorted(closes[:120]) == sorted(closes[1:])
+    mean, deviation, z = band(closes, 119, 120, 30)
+    assert (mean[0], deviation[0], z[0]) == (mean[1], deviation[1], z[1])
+
+
 @given(seeds, st.sampled_from([1e-5, 1e-3, 0.05]), st.sampled_from([0.5, 100.0, 90_000.0]))
 def test_r6_band_agrees_with_numpy_over_windows(seed, scale, level):
     closes = prices(seed, 260, scale, level)

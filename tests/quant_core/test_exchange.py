@@ -388,6 +388,36 @@ def test_r44_each_fill_is_capped_by_itself_also_on_the_entry_bar():
     assert played.story(last=4) == "m!cc"
 
 
+@pytest.mark.parametrize("percent", [1, 7, 28, 29, 55, 57, 58, 99, 100])
+def test_r44_whole_percents_of_whole_hundreds_are_exact(percent):
+    """29 % of 100 shares is 29, not 28.999…; floor must not lose a share to rounding."""
+    fills = FillRules(max_participation=float(percent))
+    assert long_day().bar(2, volume=100.0).play(fills=fills).trade.quantity == percent
+
+
+# ------------------------------------------------------------- what the last rows show (R31)
+
+
+def test_r31_a_position_closed_at_the_last_close_is_shown_alike_whenever_that_bar_was():
+    """Both are closed after their last bar, at its close: once at 14:30, once at 15:59."""
+    early = long_day().missing(*range(301, 390)).play()
+    dry = long_day()
+    dry.columns["volume"][FLAT:, 0] = 0.0
+    late = dry.play()
+    assert outcome(early)[2] == outcome(late)[2] == "end_of_day"
+    assert [early.row(early.trade.exit_time), late.row(late.trade.exit_time)] == [300, 389]
+    assert early.story(first=300, last=301) == late.story(first=389, last=390)
+
+
+def test_r31_a_trigger_on_the_sessions_last_bar_is_shown_as_triggered():
+    """The window is a parameter: open to the close, the 15:59 bar may trigger. Its row says so,
+    although the entry can only be cancelled."""
+    played = Day().z([-1.3, -0.5], at=388).play(playbook=StdevParameters(entry_until=16 * 60))
+    assert played.decision.plan.quantity == 100
+    assert played.one(OrderRejection).reason == "entry_cancelled_no_bar_before_the_close"
+    assert played.story(first=388, last=390) == "m!"
+
+
 # ------------------------------------------------------------------------------- fees, marks
 
 

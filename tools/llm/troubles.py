@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tools.errors import NotConfigured
 from tools.llm.calls import Outcome
 from tools.llm.worker import Abandoned, NoPlace
 
@@ -23,17 +24,6 @@ SECRETS = (
     "AWS_SESSION_TOKEN",
     "AWS_BEARER_TOKEN_BEDROCK",
 )
-_CUT = {
-    "APIConnectionError",
-    "ModelConnectionError",
-    "TransportError",
-    "HTTPClientError",
-    "ConnectionError",
-    "ProtocolError",
-    "ResponseParserError",
-    "JSONDecodeError",
-    "APIResponseValidationError",
-}
 _NOT_SENT = {"ConnectError", "ConnectionRefusedError", "EndpointConnectionError"}
 
 
@@ -59,20 +49,20 @@ def understand(error: BaseException) -> Trouble:
     if isinstance(error, Abandoned):
         return Trouble(kind=Outcome.TIMEOUT, message="no answer in time", billable=True)
     if isinstance(error, NoPlace):
-        return Trouble(
-            kind=Outcome.UNREACHABLE, message="too many requests are under way already"
-        )
+        return Trouble(kind=Outcome.UNREACHABLE, message="too many requests are under way already")
     status = _status(error)
     if status is not None and status >= 400:
         return _understand_status(status, error, message)
+    if isinstance(error, NotConfigured) or "not supported" in str(error):
+        return Trouble(kind=Outcome.REJECTED, message=message)  # by the client, before sending
     names = _names(error)
     if any("Timeout" in name for name in names):
         return Trouble(kind=Outcome.TIMEOUT, message=message, billable=True)
-    passing = bool(names & _CUT)
+    # A connection refused or cut, or a reply that the client could not make sense of.
     return Trouble(
         kind=Outcome.UNREACHABLE,
         message=message,
-        passing=passing,
+        passing=True,
         billable=not names & _NOT_SENT,
     )
 

@@ -51,5 +51,9 @@ def call_within(seconds: float, work: Callable[[], R], places: threading.Semapho
     if not places.acquire(timeout=max(0.0, seconds)):
         raise NoPlace
     job = _Job(work, places)
-    threading.Thread(target=job.run, name="llm-request", daemon=True).start()
+    try:
+        threading.Thread(target=job.run, name="llm-request", daemon=True).start()
+    except BaseException:
+        places.release()
+        raise
     return job.result(end - time.monotonic())

@@ -141,7 +141,7 @@ def _wrong_zone(raw: RawBars, calendar: Calendar) -> str:
         for hours in _HOURS
     }
     best = max(shares, key=lambda hours: shares[hours])
-    if best == 0 or shares[best] < 0.75 or shares[best] - shares[0] < 0.25:
+    if shares[best] - shares[0] < 0.25:
         return ""
     return (
         f"only {shares[0]:.0%} of the volume falls into sessions, but {shares[best]:.0%} would if "

@@ -129,13 +129,9 @@ def stored_bars(
         Bar(
             symbol=symbol,
             start=to_datetime(start // MINUTE),
-            open=opening,
-            high=highest,
-            low=lowest,
-            close=closing,
-            volume=volume,
+            **dict(zip(PRICES, values, strict=True)),
         )
-        for start, opening, highest, lowest, closing, volume in reversed(rows)
+        for start, *values in reversed(rows)
     ]
 
 

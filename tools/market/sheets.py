@@ -30,9 +30,13 @@ Symbols = frozenset[str] | None
 
 PRICES = ("open", "high", "low", "close", "volume")
 COLUMNS = ("symbol", "timestamp", *PRICES)
+# In order of preference; a plus joins a date and a time of day.
 _ALIASES = {
     "symbol": ("symbol", "ticker", "sym", "instrument"),
-    "timestamp": ("timestamp", "datetime", "date_time", "ts", "window_start", "start", "t"),
+    "timestamp": (
+        *("timestamp", "datetime", "date_time", "ts", "window_start", "start", "t"),
+        *("date+time", "date", "time"),
+    ),
     "open": ("open", "o"),
     "high": ("high", "h"),
     "low": ("low", "l"),
@@ -120,41 +124,49 @@ def locate(
     names: Sequence[str], columns: Mapping[str, str], file: BarFile
 ) -> dict[str, tuple[str, ...]]:
     """Canonical name → name(s) in the file: two for a date and a time of day that go together."""
-    plain = {name: name.strip().strip("<>\ufeff").lower() for name in names}
-    found: dict[str, tuple[str, ...]] = {}
-    for canonical in COLUMNS:
-        if canonical in columns:
-            if names.count(columns[canonical]) != 1:
-                raise BadInput(
-                    f"has no single column {columns[canonical]!r}, which the options name for "
-                    f"{canonical}; it has {_listed(names)}",
-                    file=file.name,
-                )
-            found[canonical] = (columns[canonical],)
-            continue
-        for alias in _ALIASES[canonical]:
-            alike = [name for name in names if plain[name] == alias]
-            if len(alike) > 1:
-                raise BadInput(
-                    f"columns {_listed(alike)} may both be the {canonical}; rename one, or choose "
-                    f"with --map {canonical}=NAME",
-                    file=file.name,
-                )
-            if alike:
-                found[canonical] = (alike[0],)
-                break
-    if "timestamp" not in found:
-        parts = [name for part in ("date", "time") for name in names if plain[name] == part]
-        if parts:
-            found["timestamp"] = tuple(parts)
-    missing = [name for name in COLUMNS[1:] if name not in found]
+    found = {
+        canonical: _mapped(canonical, columns[canonical], names, file)
+        if canonical in columns
+        else _recognised(canonical, names, file)
+        for canonical in COLUMNS
+    }
+    missing = [name for name in COLUMNS[1:] if not found[name]]
     if missing:
         raise BadInput(
             f"has no column for {', '.join(missing)}; it has {_listed(names)}; "
             f"name it with --map {missing[0]}=NAME (settings: bars.columns)",
             file=file.name,
         )
-    return found
+    return {canonical: named for canonical, named in found.items() if named}
+
+
+def _mapped(canonical: str, name: str, names: Sequence[str], file: BarFile) -> tuple[str, ...]:
+    if names.count(name) == 1:
+        return (name,)
+    raise BadInput(
+        f"has no single column {name!r}, which the options name for {canonical}; "
+        f"it has {_listed(names)}",
+        file=file.name,
+    )
+
+
+def _recognised(canonical: str, names: Sequence[str], file: BarFile) -> tuple[str, ...]:
+    """The first of the common names that is there; empty when none is."""
+    for alias in _ALIASES[canonical]:
+        alike = [
+            [name for name in names if name.strip().strip("<>").lower() == part]
+            for part in alias.split("+")
+        ]
+        if all(alike):
+            double = next((same for same in alike if len(same) > 1), None)
+            if double is None:
+                return tuple(same[0] for same in alike)
+            raise BadInput(
+                f"columns {_listed(double)} may both be the {canonical}; rename one, or choose "
+                f"with --map {canonical}=NAME",
+                file=file.name,
+            )
+    return ()
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -35,7 +35,8 @@ def engine_at(where: str | Path, synchronous: Synchronous) -> Engine:
     """An engine on a file path or a database URL.
 
     `synchronous="NORMAL"` may lose the last commits when the machine loses power, never when the
-    process dies, and never damages the ledger; it is for replays, which can be run again.
+    process dies, and never damages the ledger; it is for replays, which can be run again. SQLite
+    waits 5 s for a lock, or what `?timeout=` in a `sqlite:///` URL says.
     """
     url = _url(where)
     if url.get_backend_name() == POSTGRESQL:
@@ -140,7 +141,14 @@ def _hold_advisory_lock(engine: Engine) -> Callable[[], None]:
     if not held:
         connection.close()
         raise _second_writer(engine)
-    return connection.close
+
+    def release() -> None:
+        # Closing alone frees the lock too, but only once the server has noticed.
+        with contextlib.suppress(DBAPIError):
+            connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_WRITER_KEY})")
+        connection.close()
+
+    return release
 
 
 def _second_writer(engine: Engine) -> AdvisorError:

@@ -4,7 +4,8 @@ Each lane is walked record by record (`tools.store.walk`); minute rows are compa
 session with the digest in the session's `lane_days` record, those of an open session with the
 digest that the lane keeps; then the seal is derived again. The first thing that does not fit is
 named, with what seems to have been done: *changed* (a value), *missing* (a row is gone),
-*inserted* (a row that nobody wrote) or *reordered* (a row in another's place).
+*inserted* (a row that nobody wrote) or *reordered* (a row in another's place). Not covered are a
+run's `created_at` and a lane's checkpoint.
 """
 
 from dataclasses import dataclass

@@ -47,6 +47,7 @@ CSV_FAULTS = {
     "naive times": Bad(
         times("2025-01-02 09:30", "2025-01-02 09:31"), 1, ("'2025-01-02 09:30'", "--tz")
     ),
+    "a naive midnight": Bad(times("2025-01-02 00:00"), 1, ("'2025-01-02 00:00'", "--tz")),
     "aware, then naive": Bad(
         times(*TIMES[:2], "2025-01-02 09:32"), 3, ("'2025-01-02 09:32'", "the same way")
     ),
@@ -78,6 +79,11 @@ CSV_FAULTS = {
         times(TIMES[0]), None, ("'adj'", "close", "'open'"), BarFormat(columns={"close": "adj"})
     ),
     "two closes": Bad({**times(TIMES[0]), "Close": [1]}, None, ("'close', 'Close'", "--map")),
+    "two dates": Bad(
+        {"Date": ["2025-01-02"], "date": [1], "time": ["09:30"], **prices(1)},
+        None,
+        ("'Date', 'date'", "timestamp"),
+    ),
     "a nameless row": Bad({**times(*TIMES[:3]), "symbol": ["SPY", "", "SPY"]}, 2, ("no symbol",)),
 }
 

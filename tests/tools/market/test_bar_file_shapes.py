@@ -137,7 +137,7 @@ COLUMN_NAMES = [
     ("t", "o", "h", "l", "c", "v"),
     ("DATETIME", "OPEN", "HIGH", "LOW", "CLOSE", "VOL"),
     ("window_start", " open", "high ", "low", "close", "volume"),
-    ("\ufeffts", "open", "high", "low", "close", "volume"),
+    ("<ts>", "<open>", "<high>", "<low>", "<close>", "<vol>"),
 ]
 
 
@@ -166,7 +166,8 @@ def test_other_delimiters_and_a_byte_order_mark(tmp_path: Path, delimiter: str) 
     file = tmp_path / "SPY.csv"
     text = csv_text({"Time": utc(MOMENTS), **prices()}, delimiter)
     file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
-    assert read_bars([file], None)["SPY"].start.tolist() == STARTS
+    for form in (AS_STORED, BarFormat(columns={"timestamp": "Time"})):
+        assert read_bars([file], None, form)["SPY"].start.tolist() == STARTS
 
 
 PRICE_TYPES = {

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event, inspect
 
 from tools.store import Store, schema
-from tools.store.dialect import engine_at
+from tools.store.dialect import Synchronous, engine_at
 from tools.store.tables import Row
 
 ROOT = Path(__file__).parents[3]
@@ -76,3 +77,14 @@ def test_a_migration_that_fails_leaves_nothing_behind(path: Path) -> None:
         assert inspect(connection).get_table_names() == []
     engine.dispose()
     Store.open(path).close()
+
+
+@pytest.mark.parametrize(("synchronous", "number"), [("FULL", 2), ("NORMAL", 1)])
+def test_how_sqlite_is_asked_to_write(path: Path, synchronous: Synchronous, number: int) -> None:
+    engine = engine_at(path, synchronous)
+    asked = {"journal_mode": "wal", "synchronous": number, "foreign_keys": 1}
+    with engine.connect() as connection:
+        for setting, value in asked.items():
+            assert connection.exec_driver_sql(f"PRAGMA {setting}").scalar() == value
+    engine.dispose()
+    assert signature(Store.open).parameters["synchronous"].default == "FULL"

@@ -1,4 +1,4 @@
-"""How Alembic runs the ledger's migrations: on the connection that `schema.migrate` has opened."""
+"""How Alembic runs the ledger's migrations: inside the transaction that `schema.migrate` opened."""
 
 from alembic import context
 
@@ -9,7 +9,5 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Record.metadata,
     version_table=VERSION_TABLE,
-    transactional_ddl=True,
 )
-with context.begin_transaction():
-    context.run_migrations()
+context.run_migrations()

@@ -1,0 +1,139 @@
+"""Recordings: every question of a run, kept for good, found again by key and sequence.
+
+One SQLite file for each run. Invariants: a call is in the file, whole and flushed to disk, when
+`keep` returns, or not at all, whenever the process dies; calls are only ever added; each carries
+the SHA-256 of its content, which is checked when it is read. One process writes at a time.
+"""
+
+import hashlib
+import sqlite3
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+import msgspec
+
+from tools.errors import BadInput, NoData, Transient
+from tools.llm.calls import LlmCall
+
+_SCHEMA = """
+CREATE TABLE calls (
+    key TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    content TEXT NOT NULL,
+    PRIMARY KEY (key, sequence)
+);
+CREATE TRIGGER no_update BEFORE UPDATE ON calls
+    BEGIN SELECT RAISE(ABORT, 'recordings are only ever added'); END;
+CREATE TRIGGER no_delete BEFORE DELETE ON calls
+    BEGIN SELECT RAISE(ABORT, 'recordings are only ever added'); END;
+"""
+_FORMAT = 0x4C4C4D31  # user_version: "LLM1"
+
+
+class Recordings(Protocol):
+    """Where calls are kept."""
+
+    def find(self, key: str, sequence: int) -> LlmCall | None:
+        """The call with this key and sequence, or None."""
+        ...
+
+    def keep(self, call: LlmCall) -> None:
+        """Add a call; BadInput when its key and sequence are taken."""
+        ...
+
+
+class RecordingsFile:
+    """Recordings in a file. Close it, or use it as a context manager."""
+
+    def __init__(self, connection: sqlite3.Connection, place: Path) -> None:
+        """Made by `open`."""
+        self._connection, self._place = connection, place
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, place: Path, *, read_only: bool = False) -> "RecordingsFile":
+        """Open the recordings at a path, creating them when writing.
+
+        Raises NoData when there is nothing to read, BadInput for what is not a recordings file,
+        or when another process is writing it.
+        """
+        if read_only and not place.is_file():
+            raise NoData(f"there are no recordings at {place}; make them with mode record")
+        connection = sqlite3.connect(
+            place, isolation_level=None, check_same_thread=False, timeout=0.0
+        )
+        try:
+            _prepare(connection, read_only)
+        except (sqlite3.Error, ValueError) as error:
+            connection.close()
+            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+                raise BadInput(f"{place} is being written by another process") from error
+            raise BadInput(f"{place} is not a file of recordings: {error}") from error
+        return cls(connection, place)
+
+    def find(self, key: str, sequence: int) -> LlmCall | None:
+        """The call with this key and sequence, or None; BadInput when it has been changed."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT sha256, content FROM calls WHERE key = ? AND sequence = ?", (key, sequence)
+            ).fetchone()
+        if row is None:
+            return None
+        sha256, content = row
+        if hashlib.sha256(content.encode()).hexdigest() != sha256:
+            raise BadInput(f"{self._place}: the recording {key[:12]}/{sequence} has been changed")
+        return msgspec.json.decode(content, type=LlmCall)
+
+    def keep(self, call: LlmCall) -> None:
+        """Add a call; BadInput when its key and sequence are taken, Transient for a full disk."""
+        content = msgspec.json.encode(call).decode()
+        sha256 = hashlib.sha256(content.encode()).hexdigest()
+        try:
+            with self._lock:
+                self._connection.execute(
+                    "INSERT INTO calls (key, sequence, sha256, content) VALUES (?, ?, ?, ?)",
+                    (call.key, call.sequence, sha256, content),
+                )
+        except sqlite3.IntegrityError as error:
+            raise BadInput(
+                f"{self._place} holds {call.in_words()} already as number {call.sequence}"
+            ) from error
+        except sqlite3.Error as error:
+            raise Transient(f"{self._place} could not be written: {error}") from error
+
+    def close(self) -> None:
+        """Close the file and let others write."""
+        self._connection.close()
+
+    def __enter__(self) -> "RecordingsFile":
+        """The recordings themselves."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+
+def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:
+    """Check what the file is, make it when it is new, and become its only writer."""
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    else:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if empty and version == 0 and not read_only:
+        connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_FORMAT};COMMIT;")
+    elif version != _FORMAT:
+        raise ValueError(f"its format is {version}")
