@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from advisor.commands import data, ledger, replay, settings
+from advisor.commands import data, features, ledger, replay, settings
 
 app = typer.Typer(
     name="advisor",
@@ -23,6 +23,7 @@ app.command("replay")(replay.replay)
 app.command("demo")(replay.demo)
 app.command("settings")(settings.settings)
 app.add_typer(data.app, name="data")
+app.add_typer(features.app, name="features")
 app.add_typer(ledger.app, name="ledger")
 
 

@@ -13,38 +13,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import features
+from benchmarks.figure import Figure
+
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("ADVISOR_TEST_DATA", ROOT.parent / "shared" / "data"))
 RUNS = 5
 JANUARY = ("SPY", "AAPL", "MSFT", "NVDA", "AMD", "META", "AMZN", "INTC", "SNOW")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table; `target` says what is promised, `met` whether it was."""
-
-    name: str
-    value: float
-    unit: str
-    target: str
-    met: bool
-
-
-def at_most(name: str, value: float, unit: str, limit: float) -> Row:
-    """A figure that must stay small."""
-    return Row(name, value, unit, f"≤ {limit:g}", value <= limit)
-
-
-def at_least(name: str, value: float, unit: str, limit: float) -> Row:
-    """A figure that must be large."""
-    return Row(name, value, unit, f"≥ {limit:,.0f}", value >= limit)
 
 
 def timed(command: list[str], **environment: str) -> tuple[float, float]:
@@ -82,67 +63,59 @@ def median(scenario: str, key: str) -> float:
     return statistics.median(inside(scenario)[key] for _ in range(RUNS))
 
 
-def command_line() -> Iterator[Row]:
+def command_line() -> Iterator[Figure]:
     """What a user waits for at the prompt."""
     advisor = str(Path(sys.executable).parent / "advisor")
     waits = [timed([advisor, "--help"])[0] for _ in range(RUNS)]
-    yield at_most("advisor --help", statistics.median(waits), "s", 0.5)
+    yield Figure("advisor --help", statistics.median(waits), "s", "≤ 0.5")
     with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryDirectory() as out:
         demo = [advisor, "demo", "--fresh", "--out", out]
         first = timed(demo, NUMBA_CACHE_DIR=cache)[0]
         again = [timed(demo, NUMBA_CACHE_DIR=cache) for _ in range(RUNS)]
     cached = statistics.median(wall for wall, _ in again)
-    yield at_most("first-run compilation", first - cached, "s", 10.0)
-    yield at_most(
-        "advisor demo, whole process (5 symbols, 3 lanes, ledger, report)", cached, "s", 60.0
+    yield Figure("first-run compilation", first - cached, "s", "≤ 10")
+    yield Figure(
+        "advisor demo, whole process (5 symbols, 3 lanes, ledger, report)", cached, "s", "≤ 60"
     )
-    yield at_most("advisor demo, peak memory", max(mb for _, mb in again), "MB", 500.0)
+    yield Figure("advisor demo, peak memory", max(mb for _, mb in again), "MB", "≤ 500")
 
 
-def replay() -> Iterator[Row]:
+def replay() -> Iterator[Figure]:
     """The main job: run time from bars in memory to the result, and from files."""
-    yield at_most(
-        "one session, 5 symbols, 3 lanes, ledger on", median("session", "seconds"), "s", 1.5
+    yield Figure(
+        "one session, 5 symbols, 3 lanes, ledger on", median("session", "seconds"), "s", "≤ 1.5"
     )
     if not DATA.is_dir():
         print("no recorded bars: the January rows are left out", file=sys.stderr)
         return
-    yield at_least(
-        "January 2025, 9 symbols × 20 sessions, no ledger", median("january", "rate"), "bars/s",
-        300_000,
-    )  # fmt: skip
-    yield at_least("the same with the ledger", median("january-ledger", "rate"), "bars/s", 50_000)
-    yield at_most("the same, peak memory", inside("january-ledger")["memory"], "MB", 500.0)
+    yield Figure(
+        "January 2025, 9 symbols × 20 sessions, no ledger",
+        median("january", "rate"),
+        "bars/s",
+        "≥ 300,000",
+    )
+    yield Figure("the same with the ledger", median("january-ledger", "rate"), "bars/s", "≥ 50,000")
+    yield Figure("the same, peak memory", inside("january-ledger")["memory"], "MB", "≤ 500")
 
 
 def main() -> None:
     """Measure, print the table, write `benchmarks/results.json`."""
     started = perf_counter()
-    rows = [*command_line(), *replay(), *features()]
+    rows = [*command_line(), *replay(), *features.figures(DATA)]
     table = Table("measure", "value", "unit", "target", "met", box=None)
     for row in rows:
-        table.add_row(
-            row.name, f"{row.value:,.3g}" if row.value < 1000 else f"{row.value:,.0f}", row.unit,
-            row.target, "yes" if row.met else "NO",
-        )  # fmt: skip
-    Console().print(table)
+        value = f"{row.value:,.0f}" if row.value >= 1000 else f"{row.value:.3g}"
+        met = {True: "yes", False: "NO", None: ""}[row.met]
+        table.add_row(row.name, value, row.unit, row.target, met)
+    Console(width=120).print(table)
     machine = {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
     }
-    (ROOT / "benchmarks" / "results.json").write_text(
-        json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}, indent=2) + "\n"
-    )
+    results = {"machine": machine, "rows": [{**row._asdict(), "met": row.met} for row in rows]}
+    (ROOT / "benchmarks" / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     print(f"measured in {perf_counter() - started:.0f} s; written to benchmarks/results.json")
-
-
-def features() -> Iterator[Row]:
-    """The feature engine's rows."""
-    from benchmarks.features import rows
-
-    for name, value, unit, target in rows(DATA):
-        yield (at_least if unit == "bars/s" else at_most)(name, value, unit, target)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ value: `Facts` (numbers that code has read and formatted), `Untrusted` (text wri
 enclosed and labelled as data) and plain words chosen by code.
 """
 
-from prompts.templates import Rendered, Template, load, released, render
+from prompts.templates import Template, load, released, render
 from prompts.values import Facts, Item, Untrusted
 
 __all__ = [
     "Facts",
     "Item",
-    "Rendered",
     "Template",
     "Untrusted",
     "load",

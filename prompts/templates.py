@@ -16,6 +16,7 @@ from pathlib import Path
 from prompts.enclosure import Untrusted, token_of
 from prompts.values import Value, kind_of, text_of
 from tools.errors import BadInput
+from tools.llm.calls import Prompt
 
 FOLDER = Path(__file__).parent
 KINDS = ("facts", "untrusted", "words")
@@ -32,22 +33,6 @@ class Template:
     version: int
     digest: str
     variables: Mapping[str, str]
-    system: str
-    user: str
-
-    @property
-    def id(self) -> str:
-        """`name.vN`."""
-        return f"{self.name}.v{self.version}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
-    """A prompt that can be sent; `digest` is its template's."""
-
-    name: str
-    version: int
-    digest: str
     system: str
     user: str
 
@@ -113,12 +98,12 @@ def _check_body(path: Path, template: Template) -> None:
         raise BadInput(f"{path}: braces that are not a variable")
 
 
-def render(name: str, version: int, values: Mapping[str, Value]) -> Rendered:
+def render(name: str, version: int, values: Mapping[str, Value]) -> Prompt:
     """Fill a template. BadInput for a missing or unknown variable, or a value of another kind."""
     return fill(load(name, version), values)
 
 
-def fill(template: Template, values: Mapping[str, Value]) -> Rendered:
+def fill(template: Template, values: Mapping[str, Value]) -> Prompt:
     """Fill a template that was loaded; see `render`."""
     if missing := sorted(template.variables.keys() - values.keys()):
         raise BadInput(f"{template.id}: missing {', '.join(missing)}")
@@ -132,12 +117,11 @@ def fill(template: Template, values: Mapping[str, Value]) -> Rendered:
         texts = {name: text_of(name, value, token) for name, value in values.items()}
     except ValueError as error:
         raise BadInput(f"{template.id}: {error}") from error
-    return Rendered(
-        name=template.name,
+    return Prompt(
+        id=template.name,
         version=template.version,
-        digest=template.digest,
         system=template.system,
-        user=_VARIABLE.sub(lambda match: texts[match[1]], template.user),
+        text=_VARIABLE.sub(lambda match: texts[match[1]], template.user),
     )
 
 

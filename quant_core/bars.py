@@ -247,11 +247,11 @@ class Gap:
 
 def gaps(minutes: BarSeries, calendar: Calendar) -> list[Gap]:
     """Sessions (among those with any bar) in which minutes are missing."""
-    found = []
+    found: list[Gap] = []
+    if len(minutes) == 0:
+        return found
     boundaries = np.flatnonzero(np.r_[True, np.diff(minutes.session) != 0, True])
     for low, high in pairwise(boundaries):
-        if low == high:
-            continue
         session = int(minutes.session[low])
         opening, closing = int(calendar.opens[session]), int(calendar.closes[session])
         if high - low == closing - opening:

@@ -41,7 +41,7 @@ FEATURES = (
     Feature(
         "time_cos", RATIO, 1, "cos(2 pi * session_progress)", "XNYS calendar", low=-1.0, high=1.0
     ),
-    Feature("day_of_week", COUNT, 1, "0 Monday ... 4 Friday", "XNYS calendar", high=6.0),
+    Feature("day_of_week", COUNT, 1, "0 Monday ... 4 Friday", "XNYS calendar", high=4.0),
     Feature(
         "opening_range", FLAG, 1, "1 when the bar ends in the first 30 minutes", "XNYS calendar"
     ),

@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 from tools.errors import NotConfigured
 from tools.llm.parameters import ModelName, ModelParameters
 from tools.llm.schemas import WireSchema
-from tools.llm.troubles import without_secrets
+from tools.llm.troubles import storable
 
 Turn = tuple[Literal["system", "human", "ai"], str]
 Stop = Literal["end", "truncated", "refusal"]
@@ -36,7 +36,7 @@ MOST_TOKENS = 10_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a model sent back. Tokens are None where it does not say."""
+    """What a model sent back, fit to be kept. Tokens are None where it does not say."""
 
     text: str
     stop: Stop
@@ -44,6 +44,11 @@ class Reply:
     answered_by: str
     tokens_in: int | None
     tokens_out: int | None
+
+    def __post_init__(self) -> None:
+        """Make the text storable: it comes from outside."""
+        for name in ("text", "stop_reason", "answered_by"):
+            object.__setattr__(self, name, storable(getattr(self, name)))
 
 
 class Client(Protocol):
@@ -88,7 +93,7 @@ class ChatClient:
                 try:
                     self._chat = _BUILDERS[self._name.provider](self._name.model, self._parameters)
                 except Exception as error:
-                    told = without_secrets(f"{type(error).__name__}: {error}")
+                    told = storable(f"{type(error).__name__}: {error}")
                     raise NotConfigured(f"{self._name} cannot be set up: {told}") from error
 
     def send(self, turns: Sequence[Turn], schema: WireSchema, timeout: float) -> Reply:
@@ -194,10 +199,10 @@ def read_reply(message: Any) -> Reply:
     refusal = message.additional_kwargs.get("refusal") or _refusal_block(message.content)
     reason = _reason(told)
     return Reply(
-        text=_clean(str(refusal or message.text)),
+        text=str(refusal or message.text),
         stop="refusal" if refusal else _stop(reason),
         stop_reason=reason,
-        answered_by=_clean(str(told.get("model_name") or told.get("model") or ""))[:200],
+        answered_by=str(told.get("model_name") or told.get("model") or "")[:200],
         tokens_in=_count(usage.get("input_tokens")),
         tokens_out=_count(usage.get("output_tokens")),
     )
@@ -207,10 +212,10 @@ def _read_completion(completion: Any) -> Reply:
     """A reply that OpenAI's client refused to hand over: cut off, or filtered."""
     choice, usage = completion.choices[0], completion.usage
     return Reply(
-        text=_clean(choice.message.content or ""),
+        text=choice.message.content or "",
         stop=_stop(choice.finish_reason),
         stop_reason=choice.finish_reason,
-        answered_by=_clean(str(completion.model or ""))[:200],
+        answered_by=str(completion.model or "")[:200],
         tokens_in=_count(getattr(usage, "prompt_tokens", None)),
         tokens_out=_count(getattr(usage, "completion_tokens", None)),
     )
@@ -225,7 +230,7 @@ def _reason(told: Mapping[str, Any]) -> str:
         told.get("stopReason"),
         told.get("status"),
     )
-    return _clean(str(next((reason for reason in reasons if reason), "")))[:100]
+    return str(next((reason for reason in reasons if reason), ""))[:100]
 
 
 def _stop(reason: str) -> Stop:
@@ -239,11 +244,6 @@ def _refusal_block(content: Any) -> str:
     blocks = content if isinstance(content, list) else []
     found = [block.get("refusal", "") for block in blocks if isinstance(block, dict)]
     return next((text for text in found if text), "")
-
-
-def _clean(text: str) -> str:
-    """Text that can be stored: valid Unicode, no key in it."""
-    return without_secrets(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _count(value: Any) -> int | None:

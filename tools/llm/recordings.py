@@ -62,13 +62,15 @@ class RecordingsFile:
         """
         if read_only and not place.is_file():
             raise NoData(f"there are no recordings at {place}; make them with mode record")
-        connection = sqlite3.connect(
-            place, isolation_level=None, check_same_thread=False, timeout=0.0
-        )
+        connection: sqlite3.Connection | None = None
         try:
+            connection = sqlite3.connect(
+                place, isolation_level=None, check_same_thread=False, timeout=0.0
+            )
             _prepare(connection, read_only)
         except (sqlite3.Error, ValueError) as error:
-            connection.close()
+            if connection is not None:
+                connection.close()
             if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
                 raise BadInput(f"{place} is being written by another process") from error
             raise BadInput(f"{place} is not a file of recordings: {error}") from error
@@ -76,10 +78,12 @@ class RecordingsFile:
 
     def find(self, key: str, sequence: int) -> LlmCall | None:
         """The call with this key and sequence, or None; BadInput when it has been changed."""
-        with self._lock:
-            row = self._connection.execute(
-                "SELECT sha256, content FROM calls WHERE key = ? AND sequence = ?", (key, sequence)
-            ).fetchone()
+        question = "SELECT sha256, content FROM calls WHERE key = ? AND sequence = ?"
+        try:
+            with self._lock:
+                row = self._connection.execute(question, (key, sequence)).fetchone()
+        except sqlite3.Error as error:
+            raise BadInput(f"{self._place} cannot be read: {error}") from error
         if row is None:
             return None
         sha256, content = row

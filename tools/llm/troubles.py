@@ -24,7 +24,13 @@ SECRETS = (
     "AWS_SESSION_TOKEN",
     "AWS_BEARER_TOKEN_BEDROCK",
 )
-_NOT_SENT = {"ConnectError", "ConnectionRefusedError", "EndpointConnectionError"}
+_NOT_SENT = {
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectTimeoutError",
+    "ConnectionRefusedError",
+    "EndpointConnectionError",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +51,7 @@ class Trouble:
 
 def understand(error: BaseException) -> Trouble:
     """What an exception of a client means."""
-    message = without_secrets(f"{type(error).__name__}: {error}")[:MESSAGE_CHARACTERS]
+    message = storable(f"{type(error).__name__}: {error}")[:MESSAGE_CHARACTERS]
     if isinstance(error, Abandoned):
         return Trouble(kind=Outcome.TIMEOUT, message="no answer in time", billable=True)
     if isinstance(error, NoPlace):
@@ -56,15 +62,12 @@ def understand(error: BaseException) -> Trouble:
     if isinstance(error, NotConfigured) or "not supported" in str(error):
         return Trouble(kind=Outcome.REJECTED, message=message)  # by the client, before sending
     names = _names(error)
+    if names & _NOT_SENT:
+        return Trouble(kind=Outcome.UNREACHABLE, message=message, passing=True)
     if any("Timeout" in name for name in names):
         return Trouble(kind=Outcome.TIMEOUT, message=message, billable=True)
-    # A connection refused or cut, or a reply that the client could not make sense of.
-    return Trouble(
-        kind=Outcome.UNREACHABLE,
-        message=message,
-        passing=True,
-        billable=not names & _NOT_SENT,
-    )
+    # A connection that was cut, or a reply that the client could not make sense of.
+    return Trouble(kind=Outcome.UNREACHABLE, message=message, passing=True, billable=True)
 
 
 def _understand_status(status: int, error: BaseException, message: str) -> Trouble:
@@ -119,8 +122,9 @@ def _names(error: BaseException) -> set[str]:
     return names
 
 
-def without_secrets(text: str) -> str:
-    """A text in which no key of the environment can be read."""
+def storable(text: str) -> str:
+    """A text that can be kept: valid Unicode, and no key of the environment in it."""
+    text = text.encode("utf-8", "backslashreplace").decode()
     for variable in SECRETS:
         secret = os.environ.get(variable, "")
         if len(secret) >= 8:

@@ -70,7 +70,7 @@ def inspect_bars(
         longest = int(holes.max(initial=0))
     else:
         accepted, codes = accept_minutes(raw, calendar)
-        found = gaps(accepted, calendar) if len(accepted) else []
+        found = gaps(accepted, calendar)
         gap_sessions, missing = len(found), sum(gap.missing for gap in found)
         longest = max((gap.longest for gap in found), default=0)
     counts = np.bincount(codes, minlength=len(REASONS)).tolist()

@@ -95,11 +95,12 @@ def test_a_year_of_recorded_bars_streams_as_it_batches(market_data: Path, timefr
     np.testing.assert_array_equal(live, compute(bars, timeframe, CALENDAR).values)
 
 
-def test_state_does_not_grow_with_history() -> None:
-    stream = FeatureStream("WALK", "1min", CALENDAR)
-    before = stream.nbytes
-    stream.run(walk(1, 5000))
-    assert stream.nbytes == before < 110_000
+def test_a_long_history_rebuilds_in_pieces_into_a_state_of_fixed_size() -> None:
+    minutes = walk(1, 9000)
+    stream = FeatureStream.rebuilt(minutes.part(slice(0, -1)), "1min", CALENDAR)
+    assert stream.nbytes == FeatureStream("WALK", "1min", CALENDAR).nbytes < 110_000
+    last = streamed(stream, minutes.part(slice(-1, None)))
+    np.testing.assert_array_equal(last, compute(minutes, "1min", CALENDAR).values[-1:])
 
 
 def test_the_start_of_the_history_is_forgotten_except_by_running_totals() -> None:
