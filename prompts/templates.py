@@ -21,7 +21,9 @@ from tools.llm.calls import Prompt
 FOLDER = Path(__file__).parent
 KINDS = ("facts", "untrusted", "words")
 _FILE = re.compile(r"(?P<name>[a-z][a-z_]*)\.v(?P<version>[1-9][0-9]*)\.md")
-_LAYOUT = re.compile(r"---\n(?P<head>.*?)---\n\s*# System\n(?P<system>.*?)\n# User\n(?P<user>.*)", re.S)
+_LAYOUT = re.compile(
+    r"---\n(?P<head>.*?)---\n\s*# System\n(?P<system>.*?)\n# User\n(?P<user>.*)", re.S
+)
 _VARIABLE = re.compile(r"\{\{([a-z][a-z_]*)\}\}")
 
 

@@ -54,8 +54,8 @@ def _check_chat(body: dict[str, Any]) -> str | None:
 
 
 def _check_responses(body: dict[str, Any]) -> str | None:
-    if not body.get("max_output_tokens"):
-        return "the output is not bounded"
+    if not body.get("max_output_tokens") or body.get("store") is not False:
+        return "the output is not bounded, or the prompt would be stored"
     wanted = body.get("text", {}).get("format", {})
     if wanted.get("type") != "json_schema" or not body.get("input"):
         return "there is no text.format of type json_schema, or no input"

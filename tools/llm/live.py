@@ -106,7 +106,7 @@ class LiveModel:
             clock=self._clock,
             jitter=self._jitter,
             began=began,
-            end=began + min(max(deadline, 0.0), MOST_SECONDS),
+            end=began + min(max(0.0, deadline), MOST_SECONDS),
         )
         found = self._first_answer(asking)
         call = LlmCall(

@@ -145,6 +145,7 @@ def _build_openai(model: str, parameters: ModelParameters) -> Any:
     address = {"base_url": parameters.openai_base_url} if parameters.openai_base_url else {}
     return ChatOpenAI(
         model=model,
+        store=False,  # the responses API keeps prompts for a month unless told not to
         timeout=parameters.request_seconds,
         max_retries=0,
         **address,

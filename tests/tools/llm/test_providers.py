@@ -170,8 +170,15 @@ def test_a_refused_request_is_not_tried_again(vendor: Vendor, status: int):
 
 @pytest.mark.parametrize(
     "fault",
-    [Cuts(), Sends(body=b"<html>"), Sends(body=b'{"a": 1}'), Sends(body=b"[1]"), Sends(body=b"")],
-    ids=["cut", "not JSON", "another shape", "a list", "nothing"],
+    [
+        Cuts(),
+        Hangs(seconds=0.0),
+        Sends(body=b"<html>"),
+        Sends(body=b'{"a": 1}'),
+        Sends(body=b"[1]"),
+        Sends(body=b""),
+    ],
+    ids=["cut", "closed", "not JSON", "another shape", "a list", "nothing"],
 )
 def test_a_reply_that_makes_no_sense_is_tried_again_and_may_have_cost(vendor: Vendor, fault: Any):
     found, _ = ask(vendor, [fault, Says(text=GOOD)])

@@ -1,0 +1,100 @@
+"""What machines read from, and what they are wired with.
+
+Every read takes `as_of`: an implementation must return nothing that was not known at that moment.
+The nodes check it again (`graph.reading`), so that a careless source cannot leak the future.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from quant_core.types import Order, Trade
+from tools.llm.budget import DailyBudget
+from tools.llm.calls import LanguageModel
+
+if TYPE_CHECKING:
+    from graph.checkpoints import Checkpoints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """A news item. `received_at` is when it reached us: a late item was not known before."""
+
+    id: str
+    published_at: datetime
+    received_at: datetime
+    source: str
+    title: str
+    summary: str = ""
+    symbols: tuple[str, ...] = ()
+
+
+class NewsReader(Protocol):
+    """News that was kept; reading it again gives the same."""
+
+    def news(
+        self, symbols: Sequence[str], *, as_of: datetime, since: datetime
+    ) -> Sequence[Headline]:
+        """Items on any of the symbols, or on the market, known in (since, as_of]."""
+        ...
+
+
+class History(Protocol):
+    """One lane's own past, as its ledger has it."""
+
+    def trades(self, *, as_of: datetime) -> Sequence[Trade]:
+        """Trades known to be closed."""
+        ...
+
+    def orders(self, *, as_of: datetime) -> Sequence[Order]:
+        """Orders decided."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A step of a machine has ended; `outcome` is the reason for the way it goes on."""
+
+    machine: str
+    step: str
+    outcome: str
+
+
+Progress = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What a machine works with; the context of its nodes.
+
+    `model` may be None where a machine has rules to fall back on (premarket). `seconds` is the
+    deadline of one question. `news_hours` is how far back news is read. `mask` hides symbols,
+    dates and the text of news from the model. `namespace` (the run's id) keeps the checkpoints of
+    different runs apart; without `checkpoints` nothing is kept.
+    """
+
+    model: LanguageModel | None
+    budget: DailyBudget
+    news: NewsReader | None = None
+    history: History | None = None
+    seconds: float = 45.0
+    news_hours: float = 24.0
+    mask: bool = False
+    namespace: str = ""
+    checkpoints: "Checkpoints | None" = None
+    progress: Progress | None = None
+
+
+class Runtime(Protocol):
+    """The part of langgraph's `Runtime` that nodes use, so that they can be called without it."""
+
+    @property
+    def context(self) -> Wiring:
+        """What the machine is wired with."""
+        ...
+
+    @property
+    def execution_info(self) -> Any:
+        """`.node_attempt`: 1 in the first attempt of a node."""
+        ...
