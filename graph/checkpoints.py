@@ -8,6 +8,7 @@ is empty: a checkpoint that somebody tampered with cannot make us import or call
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -112,18 +113,21 @@ def _in_sqlite(path: Path) -> Checkpoints:
 def _in_postgresql(url: str) -> Checkpoints:
     serializer = _serializer()
     try:
-        import psycopg
-        from langgraph.checkpoint.postgres import PostgresSaver
+        psycopg = import_module("psycopg")
+        postgres = import_module("langgraph.checkpoint.postgres")
     except ModuleNotFoundError as error:
         raise NotConfigured(
             "checkpoints in PostgreSQL need pip install langgraph-checkpoint-postgres psycopg"
         ) from error
     try:
         connection = psycopg.connect(
-            url, autocommit=True, prepare_threshold=0, row_factory=psycopg.rows.dict_row
+            url,
+            autocommit=True,
+            prepare_threshold=0,
+            row_factory=import_module("psycopg.rows").dict_row,
         )
     except psycopg.Error as error:
         raise BadInput(f"PostgreSQL cannot hold checkpoints: {error}") from error
-    saver = PostgresSaver(connection, serde=serializer)
+    saver = postgres.PostgresSaver(connection, serde=serializer)
     saver.setup()
     return Checkpoints(saver, connection.close)

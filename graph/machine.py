@@ -70,11 +70,17 @@ class Machine:
 
     def _report(self, chunk: Mapping[str, Any], wiring: Wiring) -> None:
         for step, update in chunk.items():
-            outcome = str((update or {}).get("outcome", ""))
+            said = update or {}
+            event = Event(
+                machine=self.name,
+                step=step,
+                outcome=said.get("outcome", ""),
+                failure=said.get("failure", ""),
+            )
             # Whoever watches must not disturb: an analysis does not fail with its audience.
             with contextlib.suppress(Exception):
                 assert wiring.progress is not None
-                wiring.progress(Event(machine=self.name, step=step, outcome=outcome))
+                wiring.progress(event)
 
     def _compile(self, saver: Any) -> Any:
         with self._lock:

@@ -54,11 +54,12 @@ class History(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A step of a machine has ended; `outcome` is the reason for the way it goes on."""
+    """A step of a machine has ended: why it goes on as it does, and what failed, if it did."""
 
     machine: str
     step: str
     outcome: str
+    failure: str = ""
 
 
 Progress = Callable[[Event], None]

@@ -7,7 +7,7 @@ its reason, because an opinion formed without news that exists is not the opinio
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from graph.machine import READ_ATTEMPTS
 from graph.masking import Mask

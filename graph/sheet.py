@@ -55,7 +55,11 @@ def joined(sheets: Sequence[Sheet]) -> Sheet:
 
 def plain_view(view: MarketView) -> dict[str, Any]:
     """A view as plain values."""
-    return {**asdict(view), "as_of": view.as_of.isoformat(), "symbols": [*map(asdict, view.symbols)]}
+    return {
+        **asdict(view),
+        "as_of": view.as_of.isoformat(),
+        "symbols": [*map(asdict, view.symbols)],
+    }
 
 
 def view_from(plain: Mapping[str, Any]) -> MarketView:

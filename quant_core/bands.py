@@ -20,13 +20,22 @@ ATR_PERIOD = 14
 
 
 @compiled
+def _add(total: float, rest: float, value: float) -> tuple[float, float]:
+    """Add to a sum kept as total + rest, rest being what rounding left (Knuth's two-sum)."""
+    grown = total + value
+    kept = grown - total
+    return grown, rest + ((total - (grown - kept)) + (value - kept))
+
+
+@compiled
 def band(closes: Floats, first: int, window: int, minimum: int) -> tuple[Floats, Floats, Floats]:
     """Mean, population deviation and z of each close from index `first` on.
 
     The window holds the last `window` closes, the current one included, running across sessions
-    (R5). Two passes in order of age keep the relative error near 1e-15 and make the result
-    independent of where the computation began. Fewer than `minimum` closes: all NaN. A deviation
-    below 1e-6 of the close: z is NaN. Shapes (len(closes) - first,).
+    (R5). Two passes with the rounding errors carried along: the result does not depend on where
+    the computation began, nor on the order of the closes in the window (a plain sum's does, and TC
+    compares z with the bar before without a margin). Fewer than `minimum` closes: all NaN. A
+    deviation below 1e-6 of the close: z is NaN. Shapes (len(closes) - first,).
     """
     count = len(closes) - first
     mean = np.full(count, np.nan)
@@ -37,14 +46,14 @@ def band(closes: Floats, first: int, window: int, minimum: int) -> tuple[Floats,
         size = i + 1 - low
         if size < minimum:
             continue
-        total = 0.0
+        total, rest = 0.0, 0.0
         for j in range(low, i + 1):
-            total += closes[j]
-        average = total / size
-        squares = 0.0
+            total, rest = _add(total, rest, closes[j])
+        average = (total + rest) / size
+        squares, rest = 0.0, 0.0
         for j in range(low, i + 1):
-            squares += (closes[j] - average) ** 2
-        spread = np.sqrt(squares / size)
+            squares, rest = _add(squares, rest, (closes[j] - average) ** 2)
+        spread = np.sqrt((squares + rest) / size)
         mean[i - first] = average
         deviation[i - first] = spread
         if spread >= FLAT * closes[i]:

@@ -201,12 +201,13 @@ def _run(
             passes = _plan(floor, s, minute, in_window, age, NOBODY_ASKED, not validate)
             if validate and passes > 0:
                 return AWAITS_VERDICT, row, s
-        if row == clock.minutes - 1:
-            close_session(log, slots, floor.account[0], floor.rules[0])
-            mark(slots, floor.account[0])
         for s in range(len(slots)):
             states[row, s] = slots[s].state
             sides[row, s] = slots[s].side
+        if row == clock.minutes - 1:
+            # After the rows: whoever reads a bar's row sees what was known at its close (R31, R41).
+            close_session(log, slots, floor.account[0], floor.rules[0])
+            mark(slots, floor.account[0])
     return DONE, last, -1
 
 

@@ -34,7 +34,7 @@ STOP, TRAILING_STOP, TARGET, END_OF_DAY, MAX_HOLD, KILL, DRAWDOWN = range(1, 8)
 @compiled
 def _shares(volume: float, rules: Any) -> int:
     """The most shares one fill may take of a bar (R44)."""
-    return int(np.floor(rules.max_participation / 100.0 * volume))
+    return int(np.floor(rules.max_participation * volume / 100.0))
 
 
 @compiled

@@ -92,3 +92,11 @@ def test_higher_highs_and_breakouts() -> None:
     assert table["higher_highs_10"][[20, 21, 22]].tolist() == [5, 5, 6]
     assert table["lower_lows_10"][[20, 22]].tolist() == [0, 1]
     assert table["breakout_20"][[20, 21, 22]].tolist() == [0, 1, -1]
+
+
+def test_a_breakout_is_of_exactly_the_twenty_bars_before() -> None:
+    rows = [(100.0, 110.0, 90.0, 100.0), *[(100.0, 101.0, 99.0, 100.0)] * 19]
+    up = features([*rows, (100.0, 105.0, 100.0, 105.0), (105.0, 106.0, 104.0, 105.5)])
+    assert up["breakout_20"][20:].tolist() == [0, 1]
+    down = features([*rows, (100.0, 100.0, 95.0, 95.0), (95.0, 95.0, 94.0, 94.5)])
+    assert down["breakout_20"][20:].tolist() == [0, -1]

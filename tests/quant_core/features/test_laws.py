@@ -143,3 +143,18 @@ def test_flat_and_idle_bars_have_the_documented_values() -> None:
         "trend", "ema_cross_5_20", "squeeze", "structure_trend", "premium_discount", "kc_position",
     ):  # fmt: skip
         assert last[name] == 0.0, name
+
+
+def test_an_idle_hour_leaves_no_rounding_of_the_volumes_before_it() -> None:
+    """Sums of huge volumes leave a residue; tiny ones after a window without any must not see it."""
+
+    def after(volume: float) -> FeatureTable:
+        bars = walk(41, 150)
+        volumes = np.r_[np.full(40, volume), np.zeros(60), np.full(50, 1e-6)]
+        volumes[:40] *= 1.0 + 0.37 * np.arange(40)
+        return compute(replace(bars, volume=volumes), "1min", CALENDAR)
+
+    huge, small = after(1.7e12), after(1.0)
+    for name in ("volume_ratio_5", "volume_ratio_20", "cmf_20", "obv_slope_10", "volume_delta_20",
+                 "vwma_20", "mfi_14", "volume_sma_20"):  # fmt: skip
+        np.testing.assert_allclose(huge[name][100:], small[name][100:], rtol=1e-9, err_msg=name)

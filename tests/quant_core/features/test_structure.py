@@ -149,6 +149,21 @@ def test_the_order_block_is_the_last_black_candle_before_the_break() -> None:
     assert not table["ob_bear_distance"][14:].any()
 
 
+@pytest.mark.parametrize(("ago", "found"), [(20, True), (21, False)])
+def test_the_order_block_lies_at_most_twenty_bars_before_the_break(ago: int, found: bool) -> None:
+    rows = [
+        *[DULL] * 14,
+        (100.5, 101.0, 99.0, 99.5),  # the only black candle
+        *SWINGS,
+        *[bar(103, 97, 100)] * (ago - 11),
+        bar(106, 99, 105.5),  # breaks 105
+    ]
+    table = features(rows)
+    assert table["bos"][-1] == 1.0
+    away = table["ob_bull_distance"][-1] * table["atr_14"][-1]
+    assert away == pytest.approx(105.5 - 101 if found else 0.0)
+
+
 # --- The definitions in words, each evaluated from scratch at every bar ---------------------------
 
 
@@ -291,20 +306,34 @@ def test_divergences_are_those_of_the_definition(bars: BarSeries) -> None:
             np.testing.assert_array_equal(table[name][first:], want[first:], err_msg=name)
 
 
-def test_a_divergence_by_hand() -> None:
-    """A fast fall to 90, a bounce, a slow slide to 89.5: lower low, higher RSI and MACD."""
+def falls(apart: int) -> tuple[FeatureTable, int, int]:
+    """A fast fall to 90, a bounce, a slow slide to 89.5 some bars after: lower low, higher RSI."""
     closes = [100.0 + 0.1 * (k % 2) for k in range(40)]
     closes += [98.0, 96.0, 94.0, 92.0, 90.0, 92.0, 94.0]
-    closes += [94.0 - 0.25 * k for k in range(19)]  # ... 89.5
+    closes += [94.1 - 0.1 * (k % 2) for k in range(apart - 20)]
+    closes += [93.75 - 0.25 * k for k in range(18)]  # ... 89.5
     closes += [91.0, 92.0, 93.0]
-    table: FeatureTable = features([bar(c + 0.2, c - 0.2, c) for c in closes])
-    first, second = closes.index(90.0), closes.index(89.5)
+    table = features([bar(c + 0.2, c - 0.2, c) for c in closes])
+    return table, closes.index(90.0), closes.index(89.5)
+
+
+def test_a_divergence_by_hand() -> None:
+    table, first, second = falls(30)
+    assert second == first + 30
     assert table["rsi_14"][second] > table["rsi_14"][first]
     assert table["macd"][second] > table["macd"][first]
     for name in ("rsi_divergence_bull", "macd_divergence_bull"):
         assert table[name][first + 3 :].tolist() == [0] * (second - first - 1) + [1, 0], name
     for name in ("rsi_divergence_bear", "macd_divergence_bear"):
         assert not table[name][first + 3 :].any(), name
+
+
+@pytest.mark.parametrize(("apart", "found"), [(60, 1.0), (61, 0.0)])
+def test_a_divergence_reaches_back_sixty_bars(apart: int, found: float) -> None:
+    table, first, second = falls(apart)
+    assert second == first + apart
+    assert table["rsi_divergence_bull"][second + 2] == found
+    assert table["macd_divergence_bull"][second + 2] == found
 
 
 @settings(max_examples=10, deadline=None)

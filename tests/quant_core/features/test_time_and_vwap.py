@@ -37,16 +37,16 @@ def test_vwap_by_hand_and_its_reset() -> None:
         (100.0, 100.0, 100.0, 100.0, 1.0),
         (103.0, 103.0, 103.0, 103.0, 2.0),
         (106.0, 106.0, 106.0, 106.0, 1.0),
-        (50.0, 50.0, 50.0, 50.0, 7.0),
+        (50.0, 51.0, 46.0, 50.0, 7.0),
     ]
     table = features(rows, skip=range(3, 390))
-    assert table["vwap"] == pytest.approx([100.0, 102.0, 103.0, 50.0])
+    assert table["vwap"] == pytest.approx([100.0, 102.0, 103.0, 49.0])
     deviation = np.sqrt([0.0, 2.0, 4.5, 0.0])
     assert table["vwap_upper_1"] == pytest.approx(table["vwap"] + deviation)
     assert table["vwap_lower_2"] == pytest.approx(table["vwap"] - 2 * deviation)
     assert table["vwap_position"] == pytest.approx([0.0, 1 / np.sqrt(2.0), 3 / np.sqrt(4.5), 0.0])
-    assert table["vwap_run"].tolist() == [0, 1, 2, 0]
-    assert table["vwap_distance"] == pytest.approx([0.0, 1 / 102, 3 / 103, 0.0])
+    assert table["vwap_run"].tolist() == [0, 1, 2, 1]
+    assert table["vwap_distance"] == pytest.approx([0.0, 1 / 102, 3 / 103, 1 / 49])
 
 
 def test_without_volume_the_vwap_is_the_typical_price() -> None:
