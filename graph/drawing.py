@@ -6,7 +6,8 @@ gets a slot in each of them, so that it passes beside the steps and not through 
 goes back (a loop) does not count for the rows. The same code always gives the same bytes.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
@@ -20,7 +21,7 @@ MACHINES: Mapping[str, Machine] = {
     machine.name: machine
     for machine in (market_analysis.MACHINE, trade_validation.MACHINE, premarket.MACHINE)
 }
-ROW, BOX_HEIGHT, GAP, MARGIN, LETTER = 92, 34, 34, 24, 8
+ROW, BOX_HEIGHT, GAP, MARGIN, LETTER = 104, 34, 48, 24, 8
 INK, FILL, ACCENT = "#1f2937", "#eef2ff", "#6366f1"
 Point = tuple[float, float]
 
@@ -37,10 +38,11 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An edge: its corners, and the reason for which it is taken (empty: always)."""
+    """An edge: its corners, the reason for which it is taken (empty: always), and its place."""
 
     points: tuple[Point, ...]
     label: str
+    label_at: Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def svg(name: str) -> str:
         )
         parts.append(_svg_text(box.text, box.x, box.y + 4, INK))
     parts += [
-        _svg_text(line.label, *_label_at(line), ACCENT, halo=True)
+        _svg_text(line.label, *line.label_at, ACCENT, halo=True)
         for line in picture.lines
         if line.label
     ]
@@ -128,7 +130,7 @@ def png(name: str) -> bytes:
     for line in picture.lines:
         if line.label:
             draw.text(
-                _label_at(line), line.label, fill=ACCENT, anchor="mm", font_size=12,
+                line.label_at, line.label, fill=ACCENT, anchor="mm", font_size=12,
                 stroke_width=3, stroke_fill="white",
             )  # fmt: skip
     file = BytesIO()
@@ -154,9 +156,7 @@ def layout(name: str) -> Picture:
     widths = {node: max(64.0, LETTER * len(text) + 28.0) for node, text in texts.items()}
     places, width = _places(slots, widths)
     boxes = tuple(Box(texts[node], *places[node], widths[node]) for node in texts)
-    lines = tuple(
-        Line(_corners(source, target, rows, places), label) for source, target, label in edges
-    )
+    lines = tuple(_lines(edges, rows, places))
     height = 2 * MARGIN + BOX_HEIGHT + ROW * max(rows.values())
     return Picture(width, height, boxes, lines)
 
@@ -213,7 +213,15 @@ def _corners(
     return ((x0, y0 + half), *between, (x1, y1 - half))
 
 
-def _label_at(line: Line) -> Point:
-    """The middle of the first stretch of a line, a little towards its start."""
-    (x0, y0), (x1, y1) = line.points[:2]
-    return (x0 + 0.55 * (x1 - x0), y0 + 0.55 * (y1 - y0))
+def _lines(
+    edges: list[tuple[str, str, str]], rows: Mapping[str, int], places: Mapping[Any, Point]
+) -> Iterator[Line]:
+    """The edges; the reasons of one step stand at different heights, so that all can be read."""
+    labels = Counter(source for source, _, label in edges if label)
+    placed: Counter[str] = Counter()
+    for source, target, label in edges:
+        points = _corners(source, target, rows, places)
+        placed[source] += bool(label)
+        along = placed[source] / (labels[source] + 1)
+        (x0, y0), (x1, y1) = points[:2]
+        yield Line(points, label, (x0 + along * (x1 - x0), y0 + along * (y1 - y0)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quant_core.bars import BarSeries, aggregate
 from quant_core.features import TIMEFRAMES, FeatureTable, Quality, catalogue, compute
-from tests.quant_core.features.worlds import CALENDAR, walk
+from tests.quant_core.features.worlds import CALENDAR, features, walk
 
 seeds = st.integers(0, 2**32 - 1)
 dull = st.sampled_from([0.0, 0.2, 0.6, 1.0])
@@ -146,7 +146,7 @@ def test_flat_and_idle_bars_have_the_documented_values() -> None:
 
 
 def test_an_idle_hour_leaves_no_rounding_of_the_volumes_before_it() -> None:
-    """Sums of huge volumes leave a residue; tiny ones after a window without any must not see it."""
+    """Sums of huge volumes leave a residue, which tiny volumes after an idle window must not see."""
 
     def after(volume: float) -> FeatureTable:
         bars = walk(41, 150)
@@ -158,3 +158,11 @@ def test_an_idle_hour_leaves_no_rounding_of_the_volumes_before_it() -> None:
     for name in ("volume_ratio_5", "volume_ratio_20", "cmf_20", "obv_slope_10", "volume_delta_20",
                  "vwma_20", "mfi_14", "volume_sma_20"):  # fmt: skip
         np.testing.assert_allclose(huge[name][100:], small[name][100:], rtol=1e-9, err_msg=name)
+
+
+def test_bands_close_exactly_on_the_twentieth_equal_close() -> None:
+    closes = [523.01 + k for k in range(30)] + [523.27] * 21
+    table = features([(c, c + 1.0, c - 1.0, c) for c in closes])
+    assert table["bb_width"][48] > 0.0
+    assert table["bb_width"][49:].tolist() == [0.0, 0.0]
+    assert table["bb_percent_b"][49:].tolist() == [0.5, 0.5]

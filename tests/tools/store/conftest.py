@@ -1,10 +1,7 @@
-"""Ledgers for tests: one for each database that the contract is to hold on.
+"""Ledgers for tests: one for each database that the contract is to hold on."""
 
-SQLite always; PostgreSQL too when ADVISOR_TEST_POSTGRESQL holds the URL of a database whose
-public schema may be emptied.
-"""
-
-import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,20 +10,32 @@ from sqlalchemy import create_engine
 
 from tools.store import Store
 
-POSTGRESQL = os.environ.get("ADVISOR_TEST_POSTGRESQL", "")
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a real PostgreSQL that is started for the tests of this process."""
+    pgserver = pytest.importorskip("pgserver", reason="pgserver is not installed (extra: dev)")
+    pytest.importorskip("psycopg", reason="psycopg is not installed (extra: postgres)")
+    # Not pytest's own temporary folder: as root the server runs under another user's name.
+    folder = tempfile.mkdtemp(prefix="advisor-postgresql-")
+    server = pgserver.get_server(folder, cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRESQL else [])])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a ledger may be made: nothing is there yet."""
     if request.param == "sqlite":
         return str(tmp_path / "ledger.sqlite")
-    engine = create_engine(POSTGRESQL.replace("postgresql:", "postgresql+psycopg:"))
+    url: str = request.getfixturevalue("postgresql")
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP SCHEMA public CASCADE")
         connection.exec_driver_sql("CREATE SCHEMA public")
     engine.dispose()
-    return POSTGRESQL
+    return url
 
 
 @pytest.fixture
