@@ -1,5 +1,8 @@
 """`advisor replay` and `advisor demo`: sessions through the whole advisor, then its files."""
 
+import os
+import shutil
+import sys
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -113,11 +116,16 @@ def demo(
     if not json:
         console().print(
             f"\nNext: open [bold]{out / 'report.html'}[/bold] in a browser (it works offline), or\n"
-            f"  advisor ledger verify {out}\n"
-            "  advisor replay --bars DIR --daily DIR --from DATE --to DATE --out out/mine"
+            f"  {_program()} ledger verify {out}\n"
+            f"  {_program()} replay --bars DIR --daily DIR --from DATE --to DATE --out out/mine"
             "   (your own bars)\n"
-            "  advisor settings   (every number, and where to change it)"
+            f"  {_program()} settings   (every number, and where to change it)"
         )
+
+
+def _program() -> str:
+    """How the user can call this program from where they are."""
+    return "advisor" if shutil.which("advisor") else os.path.relpath(sys.argv[0])
 
 
 def _watchlist(symbols: str | None, settings: "Settings") -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 from quant_core.bars import Floats
 from quant_core.compiled import compiled
 from quant_core.features.feature import RATIO, Feature
+from quant_core.features.smoothing import ROUNDING
 from quant_core.features.window import BAR
 
 FAMILY = "multi-timeframe"
@@ -121,4 +122,4 @@ def write(frames: Any, out: Floats) -> None:
 @compiled
 def _sign(difference: float, price: float) -> float:
     """Sign of a price difference, 0 where it is rounding of the price; NaN passes through."""
-    return 0.0 if abs(difference) <= 1e-12 * price else np.sign(difference)
+    return 0.0 if abs(difference) <= ROUNDING * price else np.sign(difference)

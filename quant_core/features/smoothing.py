@@ -20,6 +20,7 @@ from quant_core.compiled import compiled
 DEPTH = 256
 MASK = DEPTH - 1
 RING = (np.float64, (DEPTH,))
+ROUNDING = 1e-12  # a difference below this share of its operands is rounding, not movement
 CELL = np.dtype([("value", np.float64)])
 
 
@@ -128,7 +129,7 @@ def in_units(top: float, unit: float, price: float) -> float:
     An ATR or a channel decays towards 0 on a flat tape without reaching it; below 1e-12 of the
     price the quotient would be noise over noise.
     """
-    return 0.0 if unit <= 1e-12 * price else top / unit
+    return 0.0 if unit <= ROUNDING * price else top / unit
 
 
 @compiled

@@ -9,6 +9,7 @@ from quant_core.compiled import compiled
 from quant_core.features.feature import COUNT, DIFFERENCE, FLAG, PRICE, RATIO, Feature
 from quant_core.features.smoothing import (
     CELL,
+    ROUNDING,
     at,
     deviation,
     exponential,
@@ -121,7 +122,9 @@ def step(window: Any, state: Any, row: Any) -> None:
     average = mean(state.closes, count, close, at(window.closes, now - 19), 20.0)
     spread = np.nan
     if count >= 20:
-        spread = 0.0 if window.flat >= 20 else deviation(window.closes, now - 19, now, average)
+        spread = deviation(window.closes, now - 19, now, average)
+        if spread <= ROUNDING * average:
+            spread = 0.0
     row.bb_upper = average + 2.0 * spread
     row.bb_lower = average - 2.0 * spread
     row.bb_width = 4.0 * spread / average

@@ -13,6 +13,7 @@ from quant_core.features.smoothing import (
     CELL,
     MASK,
     RING,
+    ROUNDING,
     at,
     deviation,
     exponential,
@@ -104,8 +105,6 @@ FEATURES = (
     ),
 )
 
-_FLAT = 1e-12  # a relative deviation of volume below this is rounding
-
 # A moving average of volume that remembers its last value.
 _AVERAGE = np.dtype([("sum", CELL), ("value", np.float64)])
 _SIGNED = np.dtype([("sum", CELL), ("ring", *RING)])
@@ -162,7 +161,7 @@ def _surprise(window: Any, average: float) -> float:
     if window.count < 20:
         return np.nan
     spread = deviation(window.volumes, window.now - 19, window.now, average)
-    return (window.volume - average) / spread if spread > _FLAT * average else 0.0
+    return (window.volume - average) / spread if spread > ROUNDING * average else 0.0
 
 
 @compiled

@@ -12,7 +12,7 @@ import numpy as np
 
 from quant_core.compiled import compiled
 from quant_core.features.feature import PRICE, RATIO, Feature
-from quant_core.features.smoothing import in_units
+from quant_core.features.smoothing import ROUNDING, in_units
 
 FAMILY = "vwap"
 FEATURES = (
@@ -54,8 +54,6 @@ FEATURES = (
     ),
 )
 
-_ROUNDING = 1e-12  # a distance below this share of the price is rounding
-
 STATE = np.dtype(
     [
         ("weight", np.float64),
@@ -86,7 +84,7 @@ def step(window: Any, state: Any, row: Any) -> None:
         vwap = state.mean
         spread = math.sqrt(max(state.squares, 0.0) / state.weight)
     away = window.close - vwap
-    if abs(away) <= _ROUNDING * vwap:
+    if abs(away) <= ROUNDING * vwap:
         state.run = 0
     else:
         state.run = max(state.run, 0) + 1 if away > 0.0 else min(state.run, 0) - 1

@@ -39,7 +39,6 @@ WINDOW = np.dtype(
         ("new_session", np.int64),
         ("sessions", np.int64),
         ("hole", np.int64),
-        ("flat", np.int64),
         ("idle", np.int64),
         ("open", np.float64),
         ("high", np.float64),
@@ -65,16 +64,14 @@ WINDOW = np.dtype(
 def push(window: Any, bar: Any) -> None:
     """Make a closed bar the newest.
 
-    `flat` and `idle` count the newest bars with one and the same close, and without volume: they
-    tell exactly when a window is flat or empty, which a running sum cannot. `hole` is the minutes
-    of its session without a bar right before this one.
+    `idle` counts the newest bars without volume: it tells exactly when a window is empty, which a
+    running sum cannot. `hole` is the minutes of its session without a bar right before this one.
     """
     typical = (bar.high + bar.low + bar.close) / 3.0
     new_session = bar.session_open != window.session_open
     window.hole = bar.start - (bar.session_open if new_session else window.end)
     window.new_session = 1 if new_session else 0
     window.sessions += window.new_session
-    window.flat = window.flat + 1 if bar.close == window.close else 1
     window.idle = window.idle + 1 if bar.volume == 0.0 else 0
     window.previous_high = window.high
     window.previous_low = window.low

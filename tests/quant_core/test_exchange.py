@@ -636,7 +636,14 @@ def test_a_kill_takes_over_from_nothing_but_not_from_a_waiting_stop():
     day = deep_day().bar(5, low=70.0, close=85.0, volume=100.0).level(85.0, at=6)
     played = day.play(limits=NERVOUS)
     assert played.trade.exit_reason is ExitReason.STOP
-    assert [f.quantity for f in played.exits] == [10, 90]
+    assert [(f.quantity, f.reason) for f in played.exits] == [(10, "stop"), (90, "stop")]
+
+
+def test_a_stop_that_found_no_volume_keeps_its_reason_when_the_account_stops():
+    day = deep_day().bar(5, low=70.0, close=85.0, volume=9.0).level(85.0, at=6)
+    played = day.play(limits=NERVOUS)
+    assert len(played.all(RiskChange)) == 1
+    assert outcome(played) == (6, pytest.approx(85.0 * DOWN_BP), "stop")
 
 
 def test_the_window_closes_entries_but_not_positions():

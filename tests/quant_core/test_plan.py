@@ -338,6 +338,14 @@ def test_every_entry_has_a_stop_or_is_refused(atr):
     assert (plan.quantity, plan.blocked_by) == (0, "atr_5m_known")
 
 
+def test_a_position_that_cannot_be_valued_blocks():
+    """NaN is no room: neither an unknown exposure nor an unknown risk lets an entry pass."""
+    unvalued = Book().holds(1, 10, NAN, reference=100.0, stop=99.0).ask()
+    assert (unvalued.quantity, unvalued.blocked_by) == (0, "total_exposure")
+    unknown = Book().holds(1, 10, 100.0, reference=100.0, stop=NAN).ask()
+    assert (unknown.quantity, unknown.blocked_by) == (0, "open_risk")
+
+
 def test_outside_the_window_nothing_is_planned():
     assert Book().ask(in_window=False).blocked_by == "session_window"
 

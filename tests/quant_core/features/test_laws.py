@@ -146,7 +146,7 @@ def test_flat_and_idle_bars_have_the_documented_values() -> None:
 
 
 def test_an_idle_hour_leaves_no_rounding_of_the_volumes_before_it() -> None:
-    """Sums of huge volumes leave a residue, which tiny volumes after an idle window must not see."""
+    """Sums of huge volumes leave a residue, which tiny volumes after a pause must not see."""
 
     def after(volume: float) -> FeatureTable:
         bars = walk(41, 150)
