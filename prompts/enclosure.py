@@ -19,7 +19,6 @@ TOTAL_LIMIT = 8_000
 ITEMS_LIMIT = 40
 CUT = " [cut]"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,39}")
-_MARKS = str.maketrans({"<": "(", ">": ")"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,8 @@ def clean(text: str) -> str:
     # What is cut away afterwards need not be normalised, however long it is.
     normal = unicodedata.normalize("NFKC", text[: 4 * ITEM_LIMIT])
     spaced = re.sub(r"\s+", " ", normal)
-    visible = "".join(c for c in spaced if not unicodedata.category(c).startswith("C"))
-    return re.sub(r" +", " ", visible).translate(_MARKS).strip()
+    visible = "".join(filter(str.isprintable, spaced))
+    return re.sub(r" +", " ", visible).replace("<", "(").replace(">", ")").strip()
 
 
 def capped(text: str, limit: int) -> str:

@@ -36,6 +36,14 @@ LETTERS = 'aZ9 .,$%{}[]<>\x00\x1b\u202e\u200b\ud800\U0001f680é"\n'
 FIELDS = (*GOOD, "ruling", "size_factor", "biases", "symbol", "bias", "comment", "summary")
 
 
+POOL = "".join(random.Random(1).choices(LETTERS, k=100_000))
+
+
+def letters(rng: random.Random, count: int) -> str:
+    start = rng.randrange(len(POOL) - count)
+    return POOL[start : start + count]
+
+
 def junk(rng: random.Random, depth: int = 0) -> Any:
     """Anything that a program could find where it expected something else."""
     kinds: list[Any] = [
@@ -43,12 +51,12 @@ def junk(rng: random.Random, depth: int = 0) -> Any:
         lambda: rng.choice([math.nan, math.inf, -math.inf, 1e308, -0.0, 10**400, -(10**400)]),
         lambda: rng.uniform(-10, 10),
         lambda: rng.randint(-5, 500),
-        lambda: "".join(rng.choices(LETTERS, k=rng.choice([0, 3, 40, 4_000]))),
+        lambda: letters(rng, rng.choice([0, 3, 40, 2_500])),
         lambda: rng.choice(["SPY", "NVDA", "GME", "SPY.z", "N1", "approve", "reduce", "bullish"]),
     ]
     if depth < 3:
         kinds += [
-            lambda: [junk(rng, depth + 1) for _ in range(rng.choice([0, 1, 4, 120]) >> depth)],
+            lambda: [junk(rng, depth + 1) for _ in range(rng.choice([0, 1, 4, 60]) >> depth)],
             lambda: {name: junk(rng, depth + 1) for name in rng.sample(FIELDS, 6)},
         ]
     return rng.choice(kinds)()
@@ -57,7 +65,7 @@ def junk(rng: random.Random, depth: int = 0) -> Any:
 def test_ten_thousand_random_answers_stay_within_bounds() -> None:
     rng = random.Random(20250108)
     for _ in range(ROUNDS):
-        answer = {name: junk(rng) for name in FIELDS if rng.random() < 0.8}
+        answer = {name: junk(rng) for name in FIELDS if rng.random() < 0.7}
         check_analysis(bound_analysis(answer, GROUND))
         check_verdict(bound_verdict(answer, GROUND))
         biases = bound_biases(answer, GROUND)
