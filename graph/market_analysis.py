@@ -14,7 +14,7 @@ import operator
 from typing import Annotated, Any, TypedDict, cast
 
 from graph.asking import ANSWERED, FAILED, ask, opinion_of, route
-from graph.bounds import HIGHEST, LOWEST, Ground, bound_analysis, in_words
+from graph.bounds import Ground, bound_analysis, in_words, multiplier_range
 from graph.machine import Machine, add_read, state_graph
 from graph.opinions import Keep, Opinion, calls_of, findings_of, run
 from graph.ports import Runtime, Wiring
@@ -43,10 +43,11 @@ UNREAD = "a read failed or nothing is known"
 
 
 class AnalysisState(TypedDict, total=False):
-    """`view` and `mask` are given; every node adds what it is named after."""
+    """`view`, `mask` and `authority` are given; every node adds what it is named after."""
 
     view: dict[str, Any]
     mask: bool
+    authority: float
     technicals: dict[str, Sheet]
     news: list[dict[str, str]]
     positions: Sheet
@@ -100,7 +101,8 @@ def bound(state: AnalysisState, runtime: Runtime) -> AnalysisState:  # noqa: ARG
     ids = {**shown["ids"], **news_ids(state["news"])}
     mask = mask_of(view_from(state["view"]), state["mask"])
     ground = Ground(mask=mask, ids=ids, prices=shown["prices"])
-    return {"bounded": bound_analysis(state["answer"] or {}, ground), "outcome": "bounded"}
+    bounded = bound_analysis(state["answer"] or {}, ground, state["authority"])
+    return {"bounded": bounded, "outcome": "bounded"}
 
 
 def degrade(state: AnalysisState, runtime: Runtime) -> AnalysisState:  # noqa: ARG001
@@ -110,7 +112,8 @@ def degrade(state: AnalysisState, runtime: Runtime) -> AnalysisState:  # noqa: A
 
 def prompt_of(state: AnalysisState) -> Prompt:
     """The question, from nothing but the state."""
-    rules = [("multiplier.range", f"{LOWEST:g} to {HIGHEST:g}, 1.0 changes nothing")]
+    low, high = multiplier_range(state["authority"])
+    rules = [("multiplier.range", f"{low:.2f} to {high:.2f}, 1.0 changes nothing")]
     return render(
         NAME,
         VERSION,
@@ -145,7 +148,8 @@ MACHINE = Machine(NAME, build)
 
 def analyse(view: MarketView, wiring: Wiring) -> Opinion[Analysis]:
     """Run the machine on a view."""
-    end = run(MACHINE, {"view": plain_view(view), "mask": wiring.mask}, wiring)
+    given = {"view": plain_view(view), "mask": wiring.mask, "authority": wiring.authority}
+    end = run(MACHINE, given, wiring)
     if end.get("failure") or "bounded" not in end:
         return Opinion(value=_degraded(view, end), calls=calls_of(end))
     bounded = end["bounded"]

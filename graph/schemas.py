@@ -69,12 +69,10 @@ class MarketAnswer(_Answer):
     opportunities: Annotated[list[Opportunity], AfterValidator(_few)] = Field(
         description="At most five symbols; an empty list is fine"
     )
-    mr_arm: Number = Field(description="Mean reversion, arming: from 0.5 (easier) to 2.0 (harder)")
-    mr_trigger: Number = Field(description="Mean reversion, entering: from 0.5 to 2.0")
-    tc_arm: Number = Field(
-        description="Trend continuation, arming: from 0.5 (easier) to 2.0 (harder)"
-    )
-    tc_trigger: Number = Field(description="Trend continuation, entering: from 0.5 to 2.0")
+    mr_arm: Number = Field(description="Mean reversion, arming; in the stated range, > 1 harder")
+    mr_trigger: Number = Field(description="Mean reversion, entering; in the stated range")
+    tc_arm: Number = Field(description="Trend continuation, arming; > 1 harder")
+    tc_trigger: Number = Field(description="Trend continuation, entering; in the stated range")
     confidence: Number = Field(description="From 0 to 100")
     evidence: Evidence
 

@@ -1,10 +1,8 @@
 """The machines as the lanes use them: a synthetic session with a scripted model."""
 
-import json
 from datetime import date
 from pathlib import Path
 
-import msgspec
 import pytest
 from pydantic import BaseModel
 
@@ -26,7 +24,6 @@ from tools.llm.calls import Outcome, Prompt
 from tools.store.store import Store
 
 DAY = date(2026, 10, 13)
-MASKED = {"SPY": "S1", "QQQ": "S2", "NVDA": "S3"}
 
 
 def says(prompt: Prompt, schema: type[BaseModel]) -> Line:
@@ -102,5 +99,4 @@ def test_a_mask_does_not_change_the_way(played: tuple[Lane, Scripted, str], tmp_
     _, masked, same = session(tmp_path, mask=True)
     assert same == head
     shown = masked.shown
-    assert not any(symbol in shown for symbol in ("NVDA", "QQQ", "2026"))
-    assert json.loads(msgspec.json.encode(MASKED)) == MASKED
+    assert not any(symbol in shown for symbol in ("NVDA", "QQQ", "2026-"))

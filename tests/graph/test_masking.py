@@ -31,7 +31,7 @@ def test_symbols_and_dates_are_hidden_and_come_back_in_the_answer() -> None:
     wired = wiring(MASKED, mask=True, news=NEWS, history=past)
     masked = analyse(view(), wired)
     shown = model_of(wired).prompts[0].text
-    assert not re.search(r"NVDA|SPY|TSLA|2025|01-08|January|10:30|Wire|Chips", shown)
+    assert not re.search(r"NVDA|SPY|TSLA|2025-|01-08|January|10:30|Wire|Chips", shown)
     assert "S1.z = +1.62" in shown
     assert "session.minutes_since_open = 60" in shown
     assert "[N1] (S2, 10 minutes ago) (text withheld)" in shown
@@ -50,7 +50,7 @@ def test_a_masked_validation_gives_the_same_verdict() -> None:
     masked = wiring({**said, "evidence": ["S2.z"]}, mask=True, history=Past([trade(OPEN)]))
     plain = wiring({**said, "evidence": ["NVDA.z"]}, history=Past([trade(OPEN)]))
     assert validate(signal(), view(), masked) == validate(signal(), view(), plain)
-    assert not re.search(r"NVDA|SPY|TSLA|2025", model_of(masked).prompts[0].text)
+    assert not re.search(r"NVDA|SPY|TSLA|2025-", model_of(masked).prompts[0].text)
 
 
 def test_only_names_of_the_mask_are_turned_back() -> None:

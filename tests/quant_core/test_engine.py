@@ -515,8 +515,7 @@ class Auditor:
             runner.events = []
             runner.run(self.desk, row, row + 1)
             self.minute(row, runner.events)
-            if row < day.session.minutes - 1:
-                self.compare_states(row, runner)
+            self.compare_states(row, runner)
         assert not self.desk.slots["quantity"].any()
         assert not self.desk.slots["entry_quantity"].any()
 
