@@ -11,11 +11,12 @@ _PACKAGES = ("advisor", "graph", "tools", "prompts", "quant_core", "rag", "infra
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
-    """Version and a digest of every source file: which code produced a row, exactly."""
+    """Version and a digest of all source files and prompts: which code produced a row, exactly."""
     root = Path(__file__).parent.parent
     digest = hashlib.sha256()
     for package in _PACKAGES:
-        for source in sorted((root / package).rglob("*.py")):
+        found = (root / package).rglob("*.py"), (root / package).rglob("*.md")
+        for source in sorted(path for paths in found for path in paths):
             digest.update(source.relative_to(root).as_posix().encode())
             digest.update(source.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:12]}"

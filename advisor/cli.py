@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from advisor.commands import data, features, ledger, replay, settings
+from advisor.commands import data, features, graph, ledger, replay, settings
 
 app = typer.Typer(
     name="advisor",
@@ -24,6 +24,7 @@ app.command("demo")(replay.demo)
 app.command("settings")(settings.settings)
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
+app.add_typer(graph.app, name="graph")
 app.add_typer(ledger.app, name="ledger")
 
 

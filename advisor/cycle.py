@@ -29,6 +29,7 @@ from quant_core.types import (
     Status,
     Verdict,
 )
+from tools.errors import BadInput
 from tools.ports import Ledger, LedgerRecord
 
 
@@ -77,6 +78,8 @@ def _analyse(lane: Lane, day: TradingDay, settings: Settings) -> Analysis | None
     view = view_market(day.grid, day.session, day.snapshots, lane.desk, lane.row)
     try:
         analysis = lane.analyst(view)
+    except BadInput:
+        raise  # a recording that cannot answer: going on would make a different run
     except Exception as error:
         analysis = Analysis(
             as_of=view.as_of,
@@ -165,6 +168,8 @@ def _validate(lane: Lane, day: TradingDay, signal: Signal, row: int) -> Verdict:
     view = view_market(day.grid, day.session, day.snapshots, lane.desk, row + 1)
     try:
         return lane.validator(signal, view)
+    except BadInput:
+        raise
     except Exception as error:
         return Verdict(
             ruling="abstain",

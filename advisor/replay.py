@@ -8,40 +8,26 @@ clean, and never one when the other was meant.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from advisor import code_version
+from advisor.bootstrap import ReplayOptions, advisers, make_lanes
 from advisor.cycle import dependencies
-from advisor.lanes import Lane, TradingDay, shuffled_in_time
+from advisor.lanes import Lane, TradingDay
 from advisor.market import Market, MarketRequest
 from advisor.results import ReplayResult
 from advisor.session import run_day, trading_day
 from advisor.settings import Settings
-from quant_core import rules
 from quant_core.calendar import to_datetime
-from quant_core.desk import Desk
-from quant_core.events import EventLog
 from quant_core.types import Snapshot
 from tools.errors import BadInput
 from tools.store.store import Store
 
 LEDGER = "ledger.sqlite"
 MARKET_LANE = "market"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayOptions:
-    """Who advises, and what to do about an earlier run in the same folder."""
-
-    analyst: Literal["none", "rules"] = "rules"
-    validation: Literal["off", "rules"] = "off"
-    resume: bool = False
-    fresh: bool = False
 
 
 Progress = Callable[[int, int, str], None]
@@ -68,29 +54,6 @@ def run_identity(
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
-def make_lanes(market: Market, options: ReplayOptions, settings: Settings) -> tuple[Lane, ...]:
-    """The lanes of a run, the exported one first."""
-    symbols = len(market.symbols)
-
-    def lane(name: str) -> Lane:
-        return Lane(
-            name=name,
-            desk=Desk.new(symbols, settings.account.start_equity),
-            log=EventLog.with_room_for(symbols),
-        )
-
-    validator = rules.validate if options.validation == "rules" else None
-    if options.analyst == "none" and validator is None:
-        return (lane("baseline"),)
-    advised, baseline, placebo = lane("advised"), lane("baseline"), lane("placebo")
-    advised.validator = validator
-    if options.analyst == "none":
-        return advised, baseline
-    advised.analyst = rules.analyse
-    placebo.analyst = shuffled_in_time(advised, settings.lanes.placebo_seed)
-    return advised, baseline, placebo
-
-
 def replay(
     request: MarketRequest,
     options: ReplayOptions,
@@ -101,12 +64,18 @@ def replay(
 ) -> ReplayResult:
     """Run every session of a market through every lane; `folder` None keeps no ledger."""
     run_id = run_identity(request, options, settings, market)
-    lanes = make_lanes(market, options, settings)
+    count = len(market.symbols)
     if folder is None:
-        snapshots = _run(run_id, lanes, market, settings, None, set(), progress)
+        with advisers(options, settings, None, None, run_id) as chosen:
+            lanes = make_lanes(count, options, settings, chosen)
+            snapshots = _run(run_id, lanes, market, settings, None, set(), progress)
         return _result(run_id, lanes, market, options, settings, snapshots, {})
     folder.mkdir(parents=True, exist_ok=True)
-    with _open_ledger(folder, run_id, options, settings) as store:
+    with (
+        _open_ledger(folder, run_id, options, settings) as store,
+        advisers(options, settings, folder, store, run_id) as chosen,
+    ):
+        lanes = make_lanes(count, options, settings, chosen)
         opened = _take_up(store, run_id, lanes, market)
         snapshots = _run(run_id, lanes, market, settings, store, opened, progress)
         if not _is_finished(store, run_id):

@@ -20,8 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from quant_core.parameters import FillRules, RiskLimits, StdevParameters
 from tools.errors import BadInput
+from tools.llm import BudgetLimits, ModelParameters, PriceList
 
 ENVIRONMENT_PREFIX = "ADVISOR_"
+LISTS = {"watchlist", "llm.models"}
 NOT_SETTINGS = {"ADVISOR_CONFIG", "ADVISOR_TEST_DATA"}
 
 
@@ -39,10 +41,12 @@ class AnalysisSettings(_Group):
     """When the market is analysed, and for how long an answer counts.
 
     In replay an answer applies `latency_bars` bars after the last bar it saw (1 = the next bar).
+    A model that has not answered within `deadline_seconds` has not answered.
     """
 
     interval_minutes: int = Field(15, ge=5, le=60)
     latency_bars: int = Field(1, ge=1, le=60)
+    deadline_seconds: float = Field(45.0, gt=0, le=300)
     expiry_intervals: int = Field(2, ge=1, le=10)
 
 
@@ -79,6 +83,9 @@ class Settings(_Group):
     validation: ValidationSettings = ValidationSettings()
     lanes: LaneSettings = LaneSettings()
     bars: BarSettings = BarSettings()
+    llm: ModelParameters = ModelParameters()
+    llm_budget: BudgetLimits = BudgetLimits()
+    llm_prices: PriceList = PriceList()
 
     def plain(self) -> dict[str, Any]:
         """Nested plain values, in the order of declaration."""
@@ -175,12 +182,14 @@ def _parse(text: str) -> Any:
 
 def _place(values: dict[str, Any], key: str, value: Any) -> None:
     group, _, name = key.partition(".")
+    if key in LISTS and isinstance(value, str):
+        value = [value]
     if name:
         nested = values.setdefault(group, {})
         if isinstance(nested, dict):
             nested[name] = value
     else:
-        values[group] = [value] if group == "watchlist" and isinstance(value, str) else value
+        values[group] = value
 
 
 def known_keys() -> list[str]:

@@ -11,9 +11,10 @@ from datetime import date
 from pathlib import Path
 from time import perf_counter
 
+from advisor.bootstrap import ReplayOptions
 from advisor.demo import demo_market, demo_request
 from advisor.market import Market, MarketRequest, prepare_market
-from advisor.replay import ReplayOptions, replay
+from advisor.replay import replay
 from advisor.settings import Settings
 from benchmarks.run import JANUARY
 

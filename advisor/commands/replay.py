@@ -13,8 +13,8 @@ import typer
 from advisor.commands.output import console, print_json
 
 if TYPE_CHECKING:
+    from advisor.bootstrap import ReplayOptions
     from advisor.market import Market, MarketRequest
-    from advisor.replay import ReplayOptions
     from advisor.settings import Settings
 
 
@@ -23,6 +23,7 @@ class AnalystChoice(StrEnum):
 
     NONE = "none"
     RULES = "rules"
+    MODEL = "model"
 
 
 class ValidationChoice(StrEnum):
@@ -30,6 +31,15 @@ class ValidationChoice(StrEnum):
 
     OFF = "off"
     RULES = "rules"
+    MODEL = "model"
+
+
+class ModelMode(StrEnum):
+    """Where a language model's answers come from."""
+
+    LIVE = "live"
+    RECORD = "record"
+    REPLAY = "replay"
 
 
 _Bars = Annotated[
@@ -73,6 +83,13 @@ def replay(
     validation: Annotated[
         ValidationChoice, typer.Option(help="Who rules on signals before they are ordered.")
     ] = ValidationChoice.OFF,
+    llm: Annotated[
+        ModelMode,
+        typer.Option(help="A model's answers: live, recorded in --out, or replayed from there."),
+    ] = ModelMode.RECORD,
+    recordings: Annotated[
+        Path | None, typer.Option(help="Recording to use instead of the one in --out.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")
     ] = False,
@@ -92,7 +109,7 @@ def replay(
         last=last.date(),
         symbols=_watchlist(symbols, settings),
     )
-    options = _options(analyst, validation, resume, fresh)
+    options = _options(analyst, validation, resume, fresh, llm, recordings)
     _prepare_folder(out, options)
     with console().status("Reading bars …"):
         market = prepare_market(request, settings)
@@ -142,15 +159,25 @@ def _watchlist(symbols: str | None, settings: "Settings") -> tuple[str, ...]:
 
 
 def _options(
-    analyst: AnalystChoice, validation: ValidationChoice, resume: bool, fresh: bool
+    analyst: AnalystChoice,
+    validation: ValidationChoice,
+    resume: bool,
+    fresh: bool,
+    llm: ModelMode = ModelMode.RECORD,
+    recordings: Path | None = None,
 ) -> "ReplayOptions":
-    from advisor.replay import ReplayOptions
+    from advisor.bootstrap import ReplayOptions
     from tools.errors import BadInput
 
     if resume and fresh:
         raise BadInput("--resume and --fresh contradict each other; give one of them")
     return ReplayOptions(
-        analyst=analyst.value, validation=validation.value, resume=resume, fresh=fresh
+        analyst=analyst.value,
+        validation=validation.value,
+        llm=llm.value,
+        recordings=recordings,
+        resume=resume,
+        fresh=fresh,
     )
 
 

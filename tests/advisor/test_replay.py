@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from advisor import replay as replaying
+from advisor.bootstrap import Advisers, ReplayOptions, make_lanes
 from advisor.exports import write_exports
 from advisor.lanes import Lane
-from advisor.replay import LEDGER, ReplayOptions, UnfinishedRun, make_lanes, replay, run_identity
+from advisor.replay import LEDGER, UnfinishedRun, replay, run_identity
 from advisor.results import ReplayResult
 from advisor.settings import Settings
 from advisor.summary import summarise
@@ -264,13 +265,13 @@ def test_what_the_ledger_gives_back_is_what_was_decided(tmp_path: Path) -> None:
 
 
 def test_a_lane_checkpoint_brings_back_the_lane() -> None:
-    lanes = make_lanes(market(FIRST, LAST), ADVISED, SETTINGS)
+    lanes = make_lanes(3, ADVISED, SETTINGS, Advisers(None, None))
     lane: Lane = lanes[0]
     lane.day, lane.row = FIRST, 30
     lane.pending = [(31, 99, Multipliers(mr_arm=1.3))]
     lane.daily_returns = [0.1, -0.05]
     lane.desk.slots["stop"] = 1 / 3
-    other = make_lanes(market(FIRST, LAST), ADVISED, SETTINGS)[0]
+    other = make_lanes(3, ADVISED, SETTINGS, Advisers(None, None))[0]
     other.restore(lane.checkpoint())
     assert other.pending == lane.pending
     assert (other.day, other.row, other.daily_returns) == (FIRST, 30, [0.1, -0.05])

@@ -99,7 +99,7 @@ def test_every_key_can_be_set_by_its_own_variable() -> None:
     values = {key: value for key, value, _ in explain_settings(None, {})}
     assert set(values) == set(known_keys())
     for key, value in values.items():
-        if key in ("bars.timezone", "bars.columns"):
+        if value is None or isinstance(value, dict):
             continue
         variable = "ADVISOR_" + key.upper().replace(".", "__")
         text = ",".join(value) if isinstance(value, list) else str(value)

@@ -4,7 +4,8 @@ from datetime import date
 
 import numpy as np
 
-from advisor.replay import ReplayOptions, replay
+from advisor.bootstrap import ReplayOptions
+from advisor.replay import replay
 from quant_core.counterfactual import follow
 from quant_core.grid import session_clock
 from quant_core.parameters import pack

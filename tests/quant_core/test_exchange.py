@@ -559,6 +559,19 @@ def test_r48_a_fall_from_the_peak_liquidates():
     assert fine.play(limits=SHAKY, fills=NO_SLIPPAGE).all(RiskChange) == []
 
 
+def test_r48_where_both_limits_are_passed_it_is_called_a_kill():
+    limits = RiskLimits(
+        max_risk_per_trade=5.0,
+        trailing_stop=100.0,
+        kill_loss_percent=1.0,
+        max_drawdown_percent=1.0,
+        max_daily_loss=1e9,
+    )
+    played = deep_day().level(89.0, at=5).play(limits=limits)
+    assert played.one(RiskChange).reason == "kill: daily loss"
+    assert outcome(played)[2] == "kill"
+
+
 def test_r48_the_peak_is_remembered_over_sessions():
     first = deep_day().level(110.0, at=5).play(limits=SHAKY, fills=NO_SLIPPAGE)
     assert first.equity == 101_000.0

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from advisor.bootstrap import ReplayOptions
 from advisor.exports import REJECTIONS
-from advisor.replay import ReplayOptions, replay
+from advisor.replay import replay
 from advisor.results import LaneResult, ReplayResult
 from advisor.summary import summarise
 from quant_core import rules
