@@ -1,9 +1,9 @@
 """The command line: `advisor COMMAND`. Results go to stdout as JSON with `--json`, words to stderr.
 
 Exit codes: 0 done · 2 the request or its input cannot be used · 3 there is no data for it ·
-4 an earlier run in the folder needs `--resume` or `--fresh` · 5 the ledger is damaged or busy ·
-130 interrupted · 1 a defect of ours. Command modules import what is heavy inside their functions,
-so that help is instant.
+4 an earlier run in the folder needs `--resume` or `--fresh` · 5 a ledger's history was changed,
+or it is locked · 130 interrupted · 1 a defect of ours. Command modules import what is heavy
+inside their functions, so that help is instant.
 """
 
 import sys
@@ -37,6 +37,10 @@ def main() -> None:
     except AdvisorError as error:
         print(f"advisor: {error}", file=sys.stderr)
         sys.exit(exit_code(error))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"advisor: {place}{error.strerror or error}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("advisor: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -37,7 +37,7 @@ from tools.ports import Analyst, LedgerRecord, Validator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradingDay:
-    """One session as every lane sees it. `states` and `sides` are scratch of the running lane."""
+    """One session as every lane sees it."""
 
     session: Session
     grid: Grid

@@ -6,6 +6,7 @@ is no session) is an error that says so; what is wrong with a row is a counted r
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -13,9 +14,18 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from advisor.settings import Settings
-from quant_core.bars import BarSeries, Gap, RawBars, accept_days, accept_minutes, gaps
+from quant_core.bars import (
+    BarSeries,
+    Gap,
+    RawBars,
+    accept_days,
+    accept_minutes,
+    gaps,
+    spacing,
+)
 from quant_core.calendar import Calendar, Session, to_datetime, xnys
 from quant_core.grid import Grid
 from quant_core.premarket import SymbolHistory
@@ -24,7 +34,8 @@ from quant_core.types import Snapshot
 from tools.errors import BadInput, NoData
 from tools.market.files import BarFormat, read_bars, rejection_table
 
-EARLIEST_YEAR = 1990
+EARLIEST_YEAR = 1900
+STALE_DAILY_SESSIONS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +95,8 @@ def prepare_market(request: MarketRequest, settings: Settings) -> Market:
     """Read and judge everything a replay of the request needs."""
     if request.first > request.last:
         raise BadInput(f"--from {request.first} lies after --to {request.last}; swap them")
+    if request.first.year < EARLIEST_YEAR:
+        raise BadInput(f"--from {request.first} lies before {EARLIEST_YEAR}; the calendar does not")
     form = BarFormat(
         columns=settings.bars.columns, tz=settings.bars.timezone, label=settings.bars.label
     )
@@ -116,13 +129,17 @@ def assemble(
     for symbol, rows in raw_daily.items():
         daily[symbol], codes = accept_days(rows, calendar)
         tables.append(rejection_table(rows, codes, "daily_bar"))
+    for bars in minutes:
+        if len(bars) == 0:
+            raise NoData(_all_refused(raw[bars.symbol], pa.concat_tables(tables)))
+        if (step := spacing(bars, calendar)) > 1:
+            raise BadInput(
+                f"the bars of {bars.symbol} look like {step}-minute bars: every start is a "
+                f"multiple of {step} minutes after the open; a replay needs 1-minute bars"
+            )
     traded, notes = _with_bars(calendar, sessions, minutes, request)
-    notes += [
-        f"{symbol} has no daily bars: its premarket snapshot is incomplete and it does not arm"
-        for symbol in request.symbols
-        if symbol not in daily or len(daily[symbol]) == 0
-    ]
     first = int(np.searchsorted(calendar.opens, traded[0].open))
+    notes += _daily_notes(request.symbols, daily, calendar, first)
     return Market(
         calendar=calendar,
         symbols=request.symbols,
@@ -147,10 +164,12 @@ def _calendar_for(
     raw: dict[str, RawBars], raw_daily: dict[str, RawBars], request: MarketRequest
 ) -> Calendar:
     """A calendar that covers the data and the request, whole years."""
-    starts = [rows.start for rows in (*raw.values(), *raw_daily.values()) if len(rows.start)]
-    earliest = min((int(start.min()) for start in starts), default=0)
-    first_year = min(datetime.fromtimestamp(earliest / 1e6, UTC).year, request.first.year)
-    return xnys(max(EARLIEST_YEAR, first_year), request.last.year + 1)
+    years = [request.first.year, request.last.year]
+    for rows in (*raw.values(), *raw_daily.values()):
+        if len(rows.start):
+            ends = rows.start.min(), rows.start.max()
+            years += [datetime.fromtimestamp(int(end) / 1e6, UTC).year for end in ends]
+    return xnys(max(EARLIEST_YEAR, min(years)), max(years))
 
 
 def _sessions(calendar: Calendar, request: MarketRequest) -> list[Session]:
@@ -178,7 +197,11 @@ def _with_bars(
             f"no bar of {', '.join(request.symbols)} lies in a session from {request.first} to "
             f"{request.last}; {_coverage(minutes)}"
         )
-    notes = [f"no bars on {s.date}: the session was left out" for s in sessions if s not in traded]
+    notes = []
+    without = [session.date for session in sessions if index[session] not in covered]
+    if without:
+        shown = ", ".join(str(day) for day in without[:5]) + (" …" if len(without) > 5 else "")
+        notes.append(f"{len(without)} sessions without any bar were left out: {shown}")
     wanted = {index[session] for session in traded}
     notes += [
         f"{bars.symbol} has no bars in the sessions replayed; {_coverage([bars])}"
@@ -186,6 +209,44 @@ def _with_bars(
         if not wanted & {int(i) for i in np.unique(bars.session)}
     ]
     return traded, notes
+
+
+def _all_refused(raw: RawBars, refused: pa.Table) -> str:
+    """What to say of a symbol of which no row can be used."""
+    own = refused.filter(pc.equal(refused["symbol"].cast(pa.string()), raw.symbol))
+    if own.num_rows == 0:
+        return f"{raw.symbol} has no rows at all"
+    counts = Counter(own["reason"].to_pylist())
+    reasons = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+    first = own.slice(0, 1).to_pylist()[0]
+    return (
+        f"all {own.num_rows} rows of {raw.symbol} were refused ({reasons}); the first is "
+        f"{first['file']}, row {first['row']}: {first['value']}"
+    )
+
+
+def _daily_notes(
+    symbols: Sequence[str], daily: dict[str, BarSeries], calendar: Calendar, first: int
+) -> list[str]:
+    """Symbols whose daily history is missing, or ended long before the first session."""
+    notes = []
+    for symbol in symbols:
+        bars = daily.get(symbol)
+        if bars is None or len(bars) == 0:
+            notes.append(
+                f"{symbol} has no daily bars: its premarket snapshot is incomplete "
+                "and it does not arm"
+            )
+            continue
+        before = bars.session[bars.session < first]
+        late = first - 1 - int(before[-1]) if len(before) else 0
+        if late > STALE_DAILY_SESSIONS:
+            ended = calendar.session(int(before[-1])).date
+            notes.append(
+                f"the daily bars of {symbol} end on {ended}, {late} sessions before the first one "
+                "replayed: its trend and volatility are that old"
+            )
+    return notes
 
 
 def _coverage(minutes: Sequence[BarSeries]) -> str:
@@ -203,12 +264,7 @@ def _gaps(
     minutes: list[BarSeries], calendar: Calendar, sessions: list[Session]
 ) -> list[tuple[date, Gap]]:
     wanted = {int(np.searchsorted(calendar.opens, s.open)): s.date for s in sessions}
-    return [
-        (wanted[gap.session], gap)
-        for bars in minutes
-        for gap in gaps(bars, calendar)
-        if gap.session in wanted
-    ]
+    return [(wanted[gap.session], gap) for bars in minutes for gap in gaps(bars, calendar, wanted)]
 
 
 def _session_closes(bars: BarSeries, market: Market) -> list[float]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from advisor import code_version
-from advisor.bootstrap import ReplayOptions, advisers, make_lanes
+from advisor.bootstrap import RECORDINGS, ReplayOptions, advisers, make_lanes
 from advisor.cycle import dependencies
 from advisor.lanes import Lane, TradingDay
 from advisor.market import Market, MarketRequest
@@ -27,6 +27,14 @@ from tools.errors import BadInput
 from tools.store.store import Store
 
 LEDGER = "ledger.sqlite"
+EXPORTS = (
+    "cycles.parquet",
+    "signals.parquet",
+    "trades.parquet",
+    "rejections.parquet",
+    "summary.json",
+    "report.html",
+)
 MARKET_LANE = "market"
 
 
@@ -104,11 +112,12 @@ def prepare_folder(folder: Path, options: ReplayOptions) -> None:
 
 def _open_ledger(folder: Path, run_id: str, options: ReplayOptions, settings: Settings) -> Store:
     """The folder's ledger with this run in it, fresh or as it was left."""
-    path = folder / LEDGER
+    store = Store.open(folder / LEDGER, synchronous="NORMAL")
     if options.fresh:
-        for leftover in folder.glob(f"{LEDGER}*"):
-            leftover.unlink()
-    store = Store.open(path, synchronous="NORMAL")
+        # Only now is this process the ledger's one writer: nobody's run is pulled from under them.
+        for run in store.runs():
+            store.discard_run(run.run_id)
+        _clear_exports(folder)
     others = [run.run_id for run in store.runs() if run.run_id != run_id]
     if others:
         store.close()
@@ -126,6 +135,19 @@ def _open_ledger(folder: Path, run_id: str, options: ReplayOptions, settings: Se
             config_json=msgspec.json.encode(settings.plain(), order="deterministic").decode(),
         )
     return store
+
+
+def _clear_exports(folder: Path) -> None:
+    """Remove what an earlier replay exported, so that nothing old stands beside the new run."""
+    for place in (folder, *(folder / "lanes").glob("*")):
+        for name in EXPORTS:
+            (place / name).unlink(missing_ok=True)
+    for leftover in sorted((folder / "lanes").rglob("*"), reverse=True):
+        if leftover.is_dir() and not any(leftover.iterdir()):
+            leftover.rmdir()
+    recording = folder / RECORDINGS
+    for suffix in ("", "-wal", "-shm"):
+        recording.with_name(recording.name + suffix).unlink(missing_ok=True)
 
 
 def _is_finished(store: Store, run_id: str) -> bool:
@@ -216,5 +238,18 @@ def _result(
         bars_accepted=market.bars_accepted,
         benchmark=market.benchmark(),
         chain_heads=heads,
-        notes=list(market.notes),
+        notes=[*market.notes, *_not_armed(snapshots)],
     )
+
+
+def _not_armed(snapshots: list[Snapshot]) -> list[str]:
+    """Symbols that could not arm for want of history, with the sessions and what was missing."""
+    missing: dict[str, list[Snapshot]] = {}
+    for snapshot in snapshots:
+        if snapshot.incomplete and "no daily bars" not in snapshot.incomplete:
+            missing.setdefault(snapshot.symbol, []).append(snapshot)
+    return [
+        f"{symbol} did not arm in {len(found)} sessions ({found[0].date} to {found[-1].date}): "
+        + "; ".join(found[0].incomplete)
+        for symbol, found in missing.items()
+    ]

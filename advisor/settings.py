@@ -34,7 +34,7 @@ class _Group(BaseModel):
 class AccountSettings(_Group):
     """The account a replay starts with."""
 
-    start_equity: float = Field(100_000.0, gt=0)
+    start_equity: float = Field(100_000.0, gt=0, le=1e12)
 
 
 class AnalysisSettings(_Group):

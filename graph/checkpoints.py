@@ -16,7 +16,7 @@ from typing import Any
 from tools.errors import BadInput, NotConfigured
 
 ALLOWED_TYPES: tuple[tuple[str, str], ...] = ()
-EXTRA = "pip install 'advisor[llm]'"
+EXTRA = "pip install -e '.[llm]'"
 
 
 class Checkpoints:

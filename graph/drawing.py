@@ -113,7 +113,7 @@ def png(name: str) -> bytes:
         from PIL import Image, ImageDraw
     except ModuleNotFoundError as error:
         raise NotConfigured(
-            "a PNG needs Pillow: pip install 'advisor[ui]', or ask for --format svg"
+            "a PNG needs Pillow: pip install -e '.[ui]', or ask for --format svg"
         ) from error
     picture = layout(name)
     image = Image.new("RGB", (round(picture.width), round(picture.height)), "white")

@@ -9,8 +9,8 @@ leaves no trace: a duplicate is a second *accepted* start, and out-of-order is m
 last accepted one.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ REASONS = (
     "out_of_order",
     "outside_calendar",
     "not_on_a_minute",
+    "implausible_magnitude",
 )
 (
     ACCEPTED,
@@ -42,7 +43,12 @@ REASONS = (
     OUT_OF_ORDER,
     OUTSIDE,
     OFF_MINUTE,
+    IMPLAUSIBLE,
 ) = range(len(REASONS))
+# No share costs or trades this much; a feed's sentinel would stay in every running sum for good.
+LARGEST_PRICE = 1e9
+LARGEST_VOLUME = 1e15
+SPACING_BARS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +141,8 @@ def _judge(
             codes[i] = BAD_LOW
         elif volume[i] < 0.0:
             codes[i] = BAD_VOLUME
+        elif high[i] > LARGEST_PRICE or volume[i] > LARGEST_VOLUME:
+            codes[i] = IMPLAUSIBLE
         elif count > 0 and start[i] <= accepted[count - 1]:
             place = np.searchsorted(accepted[:count], start[i])
             codes[i] = DUPLICATE if accepted[place] == start[i] else OUT_OF_ORDER
@@ -245,14 +253,18 @@ class Gap:
     longest: int
 
 
-def gaps(minutes: BarSeries, calendar: Calendar) -> list[Gap]:
-    """Sessions (among those with any bar) in which minutes are missing."""
+def gaps(
+    minutes: BarSeries, calendar: Calendar, sessions: Iterable[int] | None = None
+) -> list[Gap]:
+    """Sessions that lack minutes of a symbol, some or all; by default of those it has bars in.
+
+    `sessions` are positions in the calendar.
+    """
     found: list[Gap] = []
-    if len(minutes) == 0:
-        return found
-    boundaries = np.flatnonzero(np.r_[True, np.diff(minutes.session) != 0, True])
-    for low, high in pairwise(boundaries):
-        session = int(minutes.session[low])
+    if sessions is None:
+        sessions = np.unique(minutes.session).tolist()
+    for session in sessions:
+        low, high = np.searchsorted(minutes.session, [session, session + 1])
         opening, closing = int(calendar.opens[session]), int(calendar.closes[session])
         if high - low == closing - opening:
             continue
@@ -269,3 +281,13 @@ def gaps(minutes: BarSeries, calendar: Calendar) -> list[Gap]:
             )
         )
     return found
+
+
+def spacing(minutes: BarSeries, calendar: Calendar) -> int:
+    """Minutes that every start is a multiple of, counted from its open: 1 for 1-minute bars.
+
+    Anything else says that the bars are longer than a minute. Few bars say nothing: 1.
+    """
+    if len(minutes) < SPACING_BARS:
+        return 1
+    return max(1, int(np.gcd.reduce(minutes.start - calendar.opens[minutes.session])))

@@ -76,18 +76,6 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BarRejection:
-    """A row that was refused: where it stood, why, and the value that was wrong."""
-
-    symbol: str
-    start: datetime | None
-    reason: str
-    value: str
-    file: str
-    row: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """What is known of one symbol before a session opens; constant all day.
 

@@ -24,7 +24,7 @@ def verify(
     from dataclasses import asdict
 
     from advisor.replay import LEDGER
-    from tools.errors import NoData
+    from tools.errors import BookMismatch, NoData
     from tools.store.store import Store
 
     path = ledger / LEDGER if ledger.is_dir() else ledger
@@ -32,6 +32,11 @@ def verify(
         raise NoData(f"there is no ledger at {path}; name a ledger file or an output folder")
     with Store.open(path, read_only=True) as store:
         reports = {run.run_id: store.verify_chain(run.run_id) for run in store.runs()}
+    if not reports:
+        raise BookMismatch(
+            f"the ledger {path} holds no run: nothing was ever replayed into it, or its history "
+            "was removed"
+        )
     if json:
         print_json({run: asdict(report) for run, report in reports.items()})
     for run, report in reports.items():

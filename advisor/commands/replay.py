@@ -110,6 +110,7 @@ def replay(
         symbols=_watchlist(symbols, settings),
     )
     options = _options(analyst, validation, resume, fresh, llm, recordings)
+    _keep_apart(out, [*bars, *([daily] if daily else [])])
     _prepare_folder(out, options)
     with console().status("Reading bars …"):
         market = prepare_market(request, settings)
@@ -136,7 +137,7 @@ def demo(
             f"  {_program()} ledger verify {out}\n"
             f"  {_program()} replay --bars DIR --daily DIR --from DATE --to DATE --out out/mine"
             "   (your own bars)\n"
-            f"  {_program()} settings   (every number, and where to change it)"
+            f"  {_program()} settings   (every setting, its value and its source)"
         )
 
 
@@ -179,6 +180,15 @@ def _options(
         resume=resume,
         fresh=fresh,
     )
+
+
+def _keep_apart(out: Path, sources: list[Path]) -> None:
+    """Refuse to write results among the bars: the next replay would read them as bars."""
+    from tools.errors import BadInput
+
+    for source in sources:
+        if source.is_dir() and source.resolve() in (out.resolve(), *out.resolve().parents):
+            raise BadInput(f"--out {out} lies in the bars' folder {source}; choose another folder")
 
 
 def _prepare_folder(out: Path, options: "ReplayOptions") -> None:

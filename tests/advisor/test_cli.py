@@ -273,3 +273,106 @@ def test_results_are_readable_by_pandas_users(advisor, tmp_path) -> None:  # typ
     assert str(trades["entry_time"].dt.tz) == "UTC"
     assert pa.types.is_floating(TRADES.field("pnl").type)
     assert (trades["exit_time"] >= trades["entry_time"]).all()
+
+
+def day_of(rows: list[str], number: int) -> list[str]:
+    return [row.replace("2025-01-02", f"2025-01-{number:02d}") for row in rows]
+
+
+def test_a_session_that_one_symbol_lacks_is_a_reported_gap(advisor, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    rows = [minute(number) for number in range(25)]
+    bars_csv(tmp_path / "bars", rows + day_of(rows, 3), "QQQ.csv")
+    bars_csv(tmp_path / "bars", rows, "SPY.csv")
+    code, out, err = advisor(
+        "replay", "--bars", tmp_path / "bars", "--symbols", "SPY,QQQ", "--from", "2025-01-02",
+        "--to", "2025-01-03", "--out", tmp_path / "o", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    missing = {(g["symbol"], g["date"]): g["missing_minutes"] for g in json.loads(out)["gaps"]}
+    assert missing["SPY", "2025-01-03"] == 390
+    assert missing["QQQ", "2025-01-03"] == 365
+
+
+def test_when_every_row_is_refused_reason_file_and_row_are_named(advisor, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    bars_csv(tmp_path / "bars", [minute(number, "-1,-1,-1,-1") for number in range(9)])
+    code, _, err = advisor(
+        "replay", "--bars", tmp_path / "bars", "--symbols", "SPY", "--from", "2025-01-02", "--to",
+        "2025-01-02", "--out", tmp_path / "o",
+    )  # fmt: skip
+    assert code == 3
+    assert "9 nan_or_non_positive_price" in err
+    assert "SPY.csv, row 1" in err
+
+
+def test_longer_bars_are_not_taken_for_minutes(advisor, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    start = [(30 + 5 * number) for number in range(30)]
+    rows = [f"2025-01-02T{14 + m // 60}:{m % 60:02d}:00Z,10,11,9,10,100" for m in start]
+    code, _, err = advisor(
+        "replay", "--bars", bars_csv(tmp_path / "bars", rows), "--symbols", "SPY", "--from",
+        "2025-01-02", "--to", "2025-01-02", "--out", tmp_path / "o",
+    )  # fmt: skip
+    assert code == 2
+    assert "5-minute bars" in err
+
+
+def test_results_are_not_written_among_the_bars(advisor, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    bars = bars_csv(tmp_path / "bars", [minute(0)])
+    code, _, err = advisor(
+        "replay", "--bars", bars, "--symbols", "SPY", "--from", "2025-01-02", "--to",
+        "2025-01-02", "--out", bars / "o",
+    )  # fmt: skip
+    assert code == 2
+    assert "lies in the bars' folder" in err
+
+
+def test_rows_after_the_last_session_replayed_are_not_refused(
+    advisor, market_data, tmp_path
+) -> None:  # type: ignore[no-untyped-def]
+    """Daily bars that go on to 2021 are history nobody needs in 2018, not bad rows."""
+    bars = market_data / "bars"
+    code, out, err = advisor(
+        "replay", "--bars", bars / "1min" / "us-2018", "--daily", bars / "1day" / "lean",
+        "--symbols", "AAPL", "--from", "2018-03-01", "--to", "2018-03-01", "--out",
+        tmp_path / "o", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    refused = json.loads(out)["bars"]["rejected"]
+    assert [row["count"] for row in refused if row["kind"] == "daily_bar"] == []
+
+
+def test_an_old_daily_history_is_said(advisor, market_data, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    bars = market_data / "bars"
+    code, out, _ = advisor(
+        "replay", "--bars", bars / "1min" / "us-2025-11", "--daily", bars / "1day" / "lean",
+        "--symbols", "SPY", "--from", "2025-11-13", "--to", "2025-11-13", "--out", tmp_path / "o",
+        "--json",
+    )  # fmt: skip
+    assert code == 0
+    assert any("end on 2021-03-31" in note for note in json.loads(out)["notes"])
+
+
+def test_a_fresh_run_leaves_nothing_of_the_old_one(advisor, market_data, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    day = [*january(market_data), "--from", "2025-01-08", "--to", "2025-01-08", "--out", tmp_path]
+    assert advisor(*day)[0] == 0
+    assert (tmp_path / "lanes" / "placebo").is_dir()
+    assert advisor(*day, "--analyst", "none", "--fresh")[0] == 0
+    assert not (tmp_path / "lanes").exists() or not any((tmp_path / "lanes").iterdir())
+    assert advisor("ledger", "verify", tmp_path)[0] == 0
+
+
+def test_a_full_disk_or_a_folder_in_the_way_is_a_sentence(advisor, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "demo" / "cycles.parquet").mkdir(parents=True)
+    code, _, err = advisor("demo", "--out", tmp_path / "demo")
+    assert code == 2
+    assert "cycles.parquet" in err
+
+
+def test_a_ledger_without_its_runs_is_not_called_intact(advisor, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    import sqlite3
+
+    advisor("demo", "--out", tmp_path / "demo")
+    with sqlite3.connect(tmp_path / "demo" / "ledger.sqlite") as database:
+        database.execute("delete from runs")
+    code, _, err = advisor("ledger", "verify", tmp_path / "demo")
+    assert code == 5
+    assert "holds no run" in err

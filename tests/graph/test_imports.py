@@ -29,6 +29,6 @@ for use in (graph.market_analysis.MACHINE.graph, lambda: Checkpoints.open("c.sql
     try:
         use()
     except NotConfigured as error:
-        print("advisor[llm]" in str(error))
+        print(".[llm]" in str(error))
 """
     assert run(EVERYTHING + code).split() == ["True", "True"]

@@ -378,11 +378,11 @@ class Hostile:
         self.first, self.last = WINDOWS[seed % len(WINDOWS)]
         self.symbols = ["AA", "BB", "CC", "DD", "EE", "FF"][: int(rng.integers(2, 7))]
         self.scale = float(rng.choice([0.0003, 0.002, 0.01]))
-        self.jump = float(rng.choice([0.0, 0.002, 0.01]))
-        self.thick = float(rng.choice([150.0, 2_000.0, 1e6]))
+        self.jump = float(rng.choice([0.0, 0.002, 0.004, 0.01]))
+        self.thick = float(rng.choice([150.0, 3_000.0, 1e7], p=[0.2, 0.3, 0.5]))
         self.hole = float(rng.choice([0.0, 0.02, 0.5]))
         self.faults = float(rng.choice([0.0, 0.01]))
-        self.together = float(rng.choice([0.0, 0.8, 0.97]))
+        self.together = float(rng.choice([0.0, 0.8, 0.99]))
         self.crowd: dict[int, np.ndarray] = {}
 
     def write(self) -> Request:
@@ -401,7 +401,7 @@ class Hostile:
             first=self.first,
             last=self.last,
             symbols=self.symbols,
-            start_equity=float(rng.choice([4_000.0, 100_000.0, 2e6])),
+            start_equity=float(rng.choice([4_000.0, 30_000.0, 100_000.0, 2e6])),
             caps_lifted=bool(rng.random() < 0.5),
             multipliers=multipliers[int(rng.integers(4))],
         )
@@ -459,7 +459,7 @@ class Hostile:
         """Log returns with jumps, of one symbol or of all together."""
         steps = self.rng.normal(0.0, self.scale, count)
         jumps = self.rng.random(count) < self.jump
-        steps[jumps] += self.rng.choice([-0.3, -0.06, 0.06, 0.3], int(jumps.sum()))
+        steps[jumps] += self.rng.choice([-0.3, -0.06, 0.06, 0.4], int(jumps.sum()))
         return steps
 
     def spoiled(self, frame: pd.DataFrame) -> pd.DataFrame:

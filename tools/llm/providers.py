@@ -68,7 +68,7 @@ def connect(name: ModelName, parameters: ModelParameters) -> Client:
     package, extra = _PACKAGES[name.provider]
     if find_spec(package) is None:
         raise NotConfigured(
-            f"{name} needs the package {package}: pip install 'advisor[{extra}]', "
+            f"{name} needs the package {package}: pip install -e '.[{extra}]', "
             "or take it out of the models"
         )
     variable = _KEYS.get(name.provider)

@@ -81,6 +81,8 @@ class Money(Column[float]):
         number = float(stored)
         if Decimal(repr(number)) != Decimal(stored):
             raise ValueError("not the decimal of any float")
+        if isinstance(stored, str) and stored != self.keep(number):
+            raise ValueError(f"{stored!r} is not how {number} is kept")
         return number
 
 
