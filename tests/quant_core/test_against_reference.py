@@ -523,7 +523,8 @@ def sessions_once(first: date, last: date) -> stdev_reference.Sessions:
 ORIGINAL_LOAD = stdev_reference.load_sessions
 
 
-@pytest.mark.parametrize("seed", range(15))
+# 258 is a market in which the kill switch is thrown.
+@pytest.mark.parametrize("seed", [*range(15), 258])
 @pytest.mark.usefixtures("one_calendar")
 def test_hostile_bars(seed, tmp_path):
     check(Hostile(seed, tmp_path).write())
@@ -543,7 +544,7 @@ def test_very_many_hostile_bars(block, tmp_path):
 def test_hostile_bars_reach_every_corner(tmp_path):
     """What the comparison above is worth: these exits and refusals happen in such markets."""
     seen: Counter[str] = Counter()
-    for seed in range(100):
+    for seed in (*range(100), 258):
         folder = tmp_path / str(seed)
         folder.mkdir()
         mine = replay(Hostile(seed, folder).write())
