@@ -16,6 +16,7 @@ from quant_core.types import RiskState, State
 IDLE, MR_ARMED, TC_ARMED, TRIGGERED, IN_TRADE, COOLDOWN = range(len(State))
 ACTIVE, REDUCING, HALTED = range(len(RiskState))
 RISK_STATES = tuple(RiskState)
+VERSION = 1
 
 # One symbol. `side` and `setup` are fixed at arming and stand until the symbol is idle again.
 # entry_*: an accepted entry waiting for the next open. quantity > 0: an open position, of which
@@ -98,7 +99,7 @@ class Desk:
         """The whole state as JSON text."""
         return json.dumps(
             {
-                "version": 1,
+                "version": VERSION,
                 "slots": base64.b64encode(self.slots.tobytes()).decode(),
                 "account": base64.b64encode(self.account.tobytes()).decode(),
             }
@@ -106,8 +107,10 @@ class Desk:
 
     @classmethod
     def load(cls, text: bytes) -> "Desk":
-        """The state a `dump` described."""
+        """The state a `dump` described; ValueError for that of another version."""
         parts = json.loads(text)
+        if parts["version"] != VERSION:
+            raise ValueError(f"the state is of version {parts['version']}, this is {VERSION}")
         slots = np.frombuffer(base64.b64decode(parts["slots"]), SLOT).copy()
         account = np.frombuffer(base64.b64decode(parts["account"]), ACCOUNT).copy()
         return cls(slots, account)

@@ -67,8 +67,7 @@ class StdevParameters:
 class RiskLimits:
     """Limits on entries and on the account. Money is dollars; a limit is reached strictly above it.
 
-    `max_cvar_95` is percent of equity a day, inf when not configured; `abstain_factor` is the size
-    factor of an abstention under `on_abstain = reduce`.
+    `max_cvar_95` is percent of equity a day, inf when not configured.
     """
 
     max_risk_per_trade: float = 1.0

@@ -134,7 +134,8 @@ def locate(
     if missing:
         raise BadInput(
             f"has no column for {', '.join(missing)}; it has {_listed(names)}; "
-            f"name it with --map {missing[0]}=NAME (settings: bars.columns)",
+            f"name it in the settings, bars.columns = {{{missing[0]} = 'NAME'}} "
+            f"(`advisor data` also takes --map {missing[0]}=NAME)",
             file=file.name,
         )
     return {canonical: named for canonical, named in found.items() if named}

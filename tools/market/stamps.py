@@ -205,7 +205,8 @@ def _from_dates(dates: pa.Array, column: pa.Array, place: Place, daily: bool) ->
         raise place.error(
             column,
             0,
-            "is a date without a time of day; daily bars are read with --timeframe 1day",
+            "is a date without a time of day; daily bars belong to --daily (`advisor data` takes "
+            "--timeframe 1day)",
         )
     days = as_numpy(dates.cast(pa.date32()).cast(pa.int32())).astype(np.int64)
     return _localised(days * DAY, NEW_YORK, column, place)
@@ -220,8 +221,8 @@ def _from_local(
         raise place.error(
             column,
             0,
-            "has no time zone; name it, for example --tz America/New_York (settings: "
-            "bars.timezone)",
+            "has no time zone; name it in the settings, for example bars.timezone = "
+            "'America/New_York' (`advisor data` also takes --tz)",
         )
     return _localised(micros, tz, column, place)
 
