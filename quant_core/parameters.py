@@ -20,6 +20,14 @@ def _within(group: object, name: str, low: float, high: float) -> None:
         raise ValueError(f"{name} is {value!r}; it must lie in [{low:g}, {high:g}]")
 
 
+def _whole(group: object, *names: str) -> None:
+    """Counts and minutes are whole numbers, or inf where a limit can be lifted."""
+    for name in names:
+        value = getattr(group, name)
+        if math.isfinite(value) and value != int(value):
+            raise ValueError(f"{name} is {value!r}; it must be a whole number")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StdevParameters:
     """Playbook `stdev`: band, thresholds (in z), bar counts, and the entry window.
@@ -61,6 +69,13 @@ class StdevParameters:
             _within(self, name, 0, 24 * 60)
         _within(self, "flat_before_early_close", 0, 210)
         _within(self, "max_hold", 1, math.inf)
+        _whole(self, "window", "minimum_closes", "arm_expiry_bars", "cooldown_bars", "max_hold")
+        _whole(self, "entry_from", "entry_until", "flat_from", "flat_before_early_close")
+        if self.entry_from > self.entry_until:
+            raise ValueError(
+                f"entry_from is {self.entry_from:g}, after entry_until {self.entry_until:g}; "
+                "no entry would ever be allowed"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +128,8 @@ class RiskLimits:
             "max_z_age",
         ):
             _within(self, name, 0, math.inf)
+        _whole(self, "max_positions", "max_trades_per_day", "max_trades_per_symbol")
+        _whole(self, "max_orders_per_minute")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
