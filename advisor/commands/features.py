@@ -6,8 +6,8 @@ timestamp (UTC, start of the bar), then the catalogue's names; the row is known 
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -53,13 +53,17 @@ def compute(
         list[Path],
         typer.Option("--bars", help="Folder (or file) of 1-minute bars; repeat for more history."),
     ],
-    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write, replaced if it exists.")],
     symbols: Annotated[
         str | None, typer.Option(help="Symbols, separated by commas; else all there are.")
     ] = None,
     timeframe: _Timeframe = "1min",
     feed: Annotated[
-        str, typer.Option(help="Where the bars came from; `iex` marks volume as unreliable.")
+        str,
+        typer.Option(
+            help="Where the bars came from: iex (marks volume as unreliable), sip, delayed, "
+            "replay or synthetic."
+        ),
     ] = "replay",
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
     json: _Json = False,
@@ -71,12 +75,14 @@ def compute(
         raise BadInput(
             f"--out is {out}; features are written as Parquet, name it {out.stem}.parquet"
         )
+    _check_place(out, bars)
     form = _format(config, feed)
-    named = _symbols(bars, symbols, form)
-    with console().status("Preparing the feature engine (compiled on its first use) …"):
-        _prepare(timeframe)
-    parts = _computed(bars, named, form, timeframe)
-    summaries = _write(parts, out, len(named))
+    with _interrupted_by_sigterm():
+        named = _symbols(bars, symbols, form)
+        with console().status("Preparing the feature engine (compiled on its first use) …"):
+            _prepare(timeframe)
+        with closing(_computed(bars, named, form, timeframe)) as parts:
+            summaries = _write(parts, out, len(named))
     _show_summaries(summaries, out)
     if json:
         columns = len(_chosen(timeframe, None))
@@ -139,14 +145,57 @@ def _show_features(features: list["Feature"]) -> None:
     console().print(table)
 
 
+def _check_place(out: Path, bars: Sequence[Path]) -> None:
+    """Refuse a file that would replace or join the bars, or that cannot be written."""
+    import os
+
+    from tools.errors import BadInput
+
+    target = out.resolve()
+    for source in bars:
+        if source.resolve() in (target, *target.parents):
+            raise BadInput(f"--out {out} lies in --bars {source}; write it outside of the bars")
+    if out.is_dir():
+        raise BadInput(f"{out} cannot be written: it is a folder")
+    parent = next(folder for folder in target.parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise BadInput(f"{out} cannot be written: {parent} is no folder that can be written to")
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the work as Ctrl-C does; once is enough, so that cleaning up is not cut off."""
+    import signal
+    import threading
+
+    def interrupt(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _format(config: Path | None, feed: str) -> "BarFormat":
     """How to read the files, from the settings."""
     from advisor.settings import load_settings
+    from quant_core.features.quality import feed_label
+    from tools.errors import BadInput
     from tools.market.files import BarFormat
 
+    try:
+        label = feed_label(feed)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
     settings = load_settings(config).bars
     return BarFormat(
-        columns=settings.columns, tz=settings.timezone, label=settings.label, feed=feed
+        columns=settings.columns, tz=settings.timezone, label=settings.label, feed=label
     )
 
 
@@ -180,25 +229,39 @@ _Part = tuple["pa.Table", dict[str, Any]]
 
 def _computed(
     bars: list[Path], symbols: list[str], form: "BarFormat", timeframe: str
-) -> Iterator[_Part]:
+) -> Generator[_Part]:
     """The features of each symbol in order, at most two symbols per process ahead of the reader."""
     import os
     from concurrent.futures import Future, ProcessPoolExecutor
-    from multiprocessing import get_context
+    from multiprocessing import active_children, get_context
 
     workers = min(len(symbols), os.cpu_count() or 1)
     if workers == 1:
         yield from (_of_symbol(bars, symbol, form, timeframe) for symbol in symbols)
         return
     waiting, running = deque(symbols), deque[Future[_Part]]()
-    pool = ProcessPoolExecutor(workers, get_context("spawn"))
+    others = active_children()
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_ignore_interrupts)
     try:
         while waiting or running:
             while waiting and len(running) < 2 * workers:
                 running.append(pool.submit(_of_symbol, bars, waiting.popleft(), form, timeframe))
             yield running.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in active_children():
+            if process not in others:
+                process.terminate()
+                process.join()
+        raise
+    pool.shutdown()
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; the parent ends its workers itself."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _of_symbol(bars: list[Path], symbol: str, form: "BarFormat", timeframe: str) -> _Part:
@@ -253,13 +316,15 @@ def _as_arrow(table: "FeatureTable", timeframe: str, feed: str) -> "pa.Table":
 
 def _write(parts: Iterator[_Part], out: Path, symbols: int) -> list[dict[str, Any]]:
     """Append the parts to a file beside `out` that takes its name when complete."""
+    import os
     from contextlib import ExitStack
+    from secrets import token_hex
 
     import pyarrow.parquet as pq
     from rich.progress import Progress
 
     summaries: list[dict[str, Any]] = []
-    unfinished = out.with_name(f".{out.name}.part")
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}-{token_hex(4)}.part")
     with _writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     try:

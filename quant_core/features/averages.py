@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from quant_core.compiled import compiled
-from quant_core.features.feature import PRICE, RATIO, Feature
+from quant_core.features.feature import COUNT, PRICE, RATIO, Feature
 from quant_core.features.smoothing import CELL, at, exponential, in_units, mean, same
 
 FAMILY = "moving averages"
@@ -46,7 +46,7 @@ FEATURES = (
     Feature("ema_20_slope", RATIO, 23, _SLOPE.format("ema_20"), "DOMAIN.md 2, R16"),
     Feature(
         "ribbon_count",
-        RATIO,
+        COUNT,
         200,
         "of the 5 neighbours in EMA 5, 10, 20, 50, 100, 200: pairs with the shorter above, "
         "less pairs with the shorter below",

@@ -75,7 +75,7 @@ class Catalogue:
         return TIMEFRAMES[self.timeframe]
 
     def index(self, name: str) -> int:
-        """Column of a feature; ValueError with the nearest name for one that does not exist."""
+        """Column of a feature; ValueError, with the nearest name if any, for one there is not."""
         try:
             return self.names.index(name)
         except ValueError:
@@ -86,9 +86,10 @@ class Catalogue:
         return self.features[self.index(name)]
 
     def _unknown(self, name: str) -> str:
-        nearest = difflib.get_close_matches(name, self.names, n=1, cutoff=0.0)[0]
+        nearest = difflib.get_close_matches(name.lower(), self.names, n=1)
+        hint = f"; the nearest name is {nearest[0]!r}" if nearest else ""
         return (
-            f"there is no feature {name!r} on {self.timeframe}; the nearest name is {nearest!r} "
+            f"there is no feature {name!r} on {self.timeframe}{hint} "
             "(`advisor features list` shows all)"
         )
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from quant_core.compiled import compiled
-from quant_core.features.feature import DIFFERENCE, RATIO, SIGN, Feature
+from quant_core.features.feature import COUNT, DIFFERENCE, RATIO, SIGN, Feature
 from quant_core.features.momentum import change_since
 from quant_core.features.smoothing import CELL, exponential, in_units, same
 
@@ -24,7 +24,7 @@ FEATURES = (
     *(
         Feature(
             f"ema_cross_{fast}_{slow}",
-            RATIO,
+            COUNT,
             slow,
             _CROSS.format(fast, slow),
             "standard",

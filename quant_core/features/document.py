@@ -26,8 +26,9 @@ it for a history and live, so what a model trains on is what it will see.
   volume, *price x volume* with both, all others with neither.
 - **V** marks what needs the whole tape's volume: unreliable on `iex` (flag `VOLUME_UNRELIABLE`).
 - Windows run across sessions without reset, except VWAP and the time features. OBV, A/D and VPT
-  start at the first bar given; recursive averages forget it exponentially, so a stream is rebuilt
-  from the same first bar to continue with the same values.
+  start at the first bar given; recursive averages forget it exponentially.
+- `obv`, `ad_line` and `vpt` depend on the first bar, and recursive values of 15min and 1hr need
+  long histories: rebuild a stream from the same first bar as the training set.
 - Longer bars are aligned to the session's open, clipped at its close, and known at their end,
   whether or not the last minute traded. A value of a longer timeframe changes only then.
 - Quality flags of a row: {flags}.

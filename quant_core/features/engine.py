@@ -19,6 +19,9 @@ from quant_core.bars import (
     BAD_PRICE,
     BAD_VOLUME,
     DUPLICATE,
+    IMPLAUSIBLE,
+    LARGEST_PRICE,
+    LARGEST_VOLUME,
     OUT_OF_ORDER,
     OUTSIDE,
     Floats,
@@ -154,6 +157,8 @@ def first_fault(frames: Any, bars: Any) -> tuple[int, int]:
             return i, BAD_LOW
         if bar.volume < 0.0:
             return i, BAD_VOLUME
+        if bar.high > LARGEST_PRICE or bar.volume > LARGEST_VOLUME:
+            return i, IMPLAUSIBLE
         if bar.start == last:
             return i, DUPLICATE
         if bar.start < last:

@@ -1,5 +1,6 @@
 """Momentum oscillators. Zero ranges and flat windows give TA-Lib's values: 0 in all of them."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ FEATURES = (
     ),
     Feature(
         "willr_14",
-        RATIO,
+        PERCENT,
         14,
         "-100 * (highest high - close) / (highest high - lowest low) of 14; 0 for no range",
         "TA-Lib WILLR",
@@ -51,7 +52,13 @@ FEATURES = (
     ),
     *(
         Feature(
-            f"roc_{n}", RATIO, n + 1, f"100 * (close / close {n} ago - 1)", "TA-Lib ROC", -100.0
+            f"roc_{n}",
+            PERCENT,
+            n + 1,
+            f"100 * (close / close {n} ago - 1)",
+            "TA-Lib ROC",
+            low=-100.0,
+            high=math.inf,
         )
         for n in (10, 20)
     ),
@@ -170,8 +177,8 @@ def _stochastic(window: Any, state: Any, row: Any) -> None:
     fast = 0.0
     row.willr_14 = 0.0
     if not same(top, bottom):
-        fast = 100.0 * (window.close - bottom) / (top - bottom)
-        row.willr_14 = -100.0 * (top - window.close) / (top - bottom)
+        fast = min(100.0 * (window.close - bottom) / (top - bottom), 100.0)
+        row.willr_14 = max(-100.0 * (top - window.close) / (top - bottom), -100.0)
     slow = _last_three(state.fast_k, now, fast)
     slower = _last_three(state.slow_k, now, slow)
     if window.count >= 18:
@@ -197,7 +204,9 @@ def _stochastic_of_rsi(window: Any, state: Any, row: Any) -> None:
         return
     top = highest(state.rsi, now - 13, now)
     bottom = lowest(state.rsi, now - 13, now)
-    fast = 0.0 if same(top, bottom) else 100.0 * (row.rsi_14 - bottom) / (top - bottom)
+    fast = 0.0
+    if not same(top, bottom):
+        fast = min(100.0 * (row.rsi_14 - bottom) / (top - bottom), 100.0)
     smooth = _last_three(state.rsi_k, now, fast)
     if window.count >= 30:
         row.stochrsi_k = fast

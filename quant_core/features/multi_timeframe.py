@@ -81,6 +81,7 @@ def add(bucket: Any, bar: Any) -> None:
         whole.end = min(whole.start + bucket.timeframe, bar.session_close)
         whole.session_open = bar.session_open
         whole.session_close = bar.session_close
+        whole.close_before = bar.close_before
         whole.open = bar.open
         whole.high = bar.high
         whole.low = bar.low

@@ -1,5 +1,6 @@
 """The shape of the newest bar, runs of bars, higher highs and lower lows, breakouts and gaps."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -57,10 +58,11 @@ FEATURES = (
     ),
     Feature(
         "run_length",
-        RATIO,
+        COUNT,
         2,
         "closes in a row above (+) or below (-) the one before; an equal close ends the run: 0",
         "standard",
+        low=-math.inf,
     ),
     Feature(
         "higher_highs_10",

@@ -4,6 +4,7 @@ A feature is NaN while it warms up and at no other time; everything else that ca
 row is said by a flag beside it, not by a value.
 """
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
@@ -16,8 +17,9 @@ GRACE = 1  # minutes that a bar may be late before what is known is stale
 class Quality(IntFlag):
     """What is wrong with a row.
 
-    WARM_UP: some feature is still NaN. STALE: more than a minute without a bar lies right before
-    the row's bar in its session, so that values had outlived the freshness limit and bar-to-bar
+    WARM_UP: some feature is still NaN. STALE: more than a minute of trading without a bar
+    lies right before the row's bar, be it in its session, at the end of the session before or all
+    of it, so that values had outlived the freshness limit and bar-to-bar
     features span a hole; of a live stream also: no bar has come for the length of a bar and a
     minute. VOLUME_UNRELIABLE: the feed carries a small part of the volume, so features marked
     `uses_volume` are not what they seem.
@@ -28,7 +30,18 @@ class Quality(IntFlag):
     VOLUME_UNRELIABLE = 4
 
 
+FEEDS = ("iex", "sip", "delayed", "replay", "synthetic")
 PARTIAL_VOLUME_FEEDS = frozenset({"iex"})
+
+
+def feed_label(label: str) -> str:
+    """One of `FEEDS`, whatever its capitals; ValueError for anything else."""
+    known = label.strip().lower()
+    if known in FEEDS:
+        return known
+    nearest = difflib.get_close_matches(known, FEEDS, n=1)
+    hint = f"; the nearest is {nearest[0]!r}" if nearest else ""
+    raise ValueError(f"feed is {label!r}; it must be one of {', '.join(FEEDS)}{hint}")
 
 
 class TooLittleHistory(ValueError):

@@ -3,10 +3,11 @@
 `FeatureStream.run` takes many bars and `FeatureStream.update` one; both run `engine.advance`, in
 any mixture, and the values do not depend on how a history was cut. After a restart, `rebuilt`
 brings a stream to where it was: the state is a function of the bars alone. It must be given the
-same first bar, for OBV, A/D, VPT and the seeds of recursive averages reach back to it.
+same first bar as the training set: obv, ad_line and vpt depend on it, and recursive values of 15min
+and 1hr need long histories to forget it.
 
 A bar that is not acceptable is refused by name before it reaches the state, and a refused bar
-leaves no trace. State per symbol is fixed (about 90 kB on 1min) and does not grow with history.
+leaves no trace. State per symbol is fixed (about 101 kB on 1min) and does not grow with history.
 """
 
 import operator
@@ -28,6 +29,7 @@ from quant_core.features.quality import (
     Quality,
     Shortage,
     TooLittleHistory,
+    feed_label,
     shortages,
 )
 from quant_core.features.window import BAR
@@ -80,14 +82,18 @@ class FeatureStream:
     def __init__(
         self, symbol: str, timeframe: str, calendar: Calendar, feed: str = "replay"
     ) -> None:
-        """Start before any bar; `calendar` must cover the dates to come."""
+        """Start before any bar; `calendar` must cover the dates to come.
+
+        `feed` is one of `quality.FEEDS` in any capitals, else a ValueError.
+        """
         self.symbol = symbol
         self.catalogue = catalogue(timeframe)
         self._calendar = calendar
         self._frames = new_frames(timeframe)
-        self._volume = Quality.VOLUME_UNRELIABLE if feed in PARTIAL_VOLUME_FEEDS else Quality(0)
+        partial = feed_label(feed) in PARTIAL_VOLUME_FEEDS
+        self._volume = Quality.VOLUME_UNRELIABLE if partial else Quality(0)
         self._bar = np.zeros(1, BAR)
-        self._session = (-1, -1)
+        self._session = (-1, -1, 0)
         self._flags = np.full(1, Quality.WARM_UP, np.uint8)
 
     @classmethod
@@ -133,12 +139,13 @@ class FeatureStream:
         RejectedBar says why a bar was refused; the stream is then as it was before.
         """
         minute = operator.index(start)
-        opening, closing = self._session_of(minute)
+        opening, closing, before = self._session_of(minute)
         self._bar[0] = (
             minute,
             min(minute + self.catalogue.minutes, closing),
             opening,
             closing,
+            before,
             float(open),
             float(high),
             float(low),
@@ -156,6 +163,8 @@ class FeatureStream:
         flags = Quality(int(self._flags[0])) | self._volume
         if now is None:
             return flags
+        if now.utcoffset() is None:
+            raise ValueError(f"now is {now} without a time zone; give an aware datetime")
         seconds = now.timestamp() - 60 * int(self._frames["window"]["end"][0])
         late = seconds > 60 * (self.catalogue.minutes + GRACE)
         return flags | Quality.STALE if late else flags
@@ -187,15 +196,16 @@ class FeatureStream:
         """Size of the state, the same for every length of history."""
         return int(self._frames.nbytes)
 
-    def _session_of(self, minute: int) -> tuple[int, int]:
-        """Open and close of the session a minute lies in, (-1, -1) outside all of them."""
+    def _session_of(self, minute: int) -> tuple[int, int, int]:
+        """Open and close of a minute's session and the close before it; (-1, -1, 0) outside all."""
         if not self._session[0] <= minute < self._session[1]:
             index = int(self._calendar.session_index(np.array([minute]))[0])
             if index < 0:
-                return -1, -1
+                return -1, -1, 0
             self._session = (
                 int(self._calendar.opens[index]),
                 int(self._calendar.closes[index]),
+                int(self._calendar.closes[index - 1]) if index > 0 else 0,
             )
         return self._session
 
@@ -206,6 +216,8 @@ class FeatureStream:
         records["end"] = bars.end
         records["session_open"] = self._calendar.opens[bars.session]
         records["session_close"] = self._calendar.closes[bars.session]
+        before = self._calendar.closes[bars.session - 1]
+        records["close_before"] = np.where(bars.session > 0, before, 0)
         for name in _PRICES:
             records[name] = getattr(bars, name)
         length = np.minimum(self.catalogue.minutes, records["session_close"] - records["start"])

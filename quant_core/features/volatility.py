@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from quant_core.compiled import compiled
-from quant_core.features.feature import COUNT, DIFFERENCE, FLAG, PRICE, RATIO, Feature
+from quant_core.features.feature import COUNT, DIFFERENCE, FLAG, PERCENT, PRICE, RATIO, Feature
 from quant_core.features.smoothing import (
     CELL,
     ROUNDING,
@@ -30,7 +30,7 @@ FEATURES = (
         low=0.0,
     ),
     Feature("atr_14", DIFFERENCE, 15, "Wilder average of true_range, 14", "TA-Lib ATR", low=0.0),
-    Feature("natr_14", RATIO, 15, "100 * atr_14 / close", "TA-Lib NATR", low=0.0),
+    Feature("natr_14", PERCENT, 15, "100 * atr_14 / close", "TA-Lib NATR", high=math.inf),
     Feature(
         "bb_upper",
         PRICE,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from quant_core.compiled import compiled
-from quant_core.features.feature import PRICE, RATIO, Feature
+from quant_core.features.feature import COUNT, PRICE, RATIO, Feature
 from quant_core.features.smoothing import ROUNDING, in_units
 
 FAMILY = "vwap"
@@ -45,7 +45,7 @@ FEATURES = (
     ),
     Feature(
         "vwap_run",
-        RATIO,
+        COUNT,
         1,
         "bars in a row of this session closing above (+) or below (-) vwap; 0 on it",
         "standard",

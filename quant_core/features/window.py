@@ -14,13 +14,15 @@ import numpy as np
 from quant_core.compiled import compiled
 from quant_core.features.smoothing import MASK, RING
 
-# One closed bar as kernels take it. Times are minutes since the epoch; the session is the bar's.
+# One closed bar as kernels take it. Times are minutes since the epoch; the session is the bar's,
+# `close_before` the close of the session before it, 0 when the calendar has none.
 BAR = np.dtype(
     [
         ("start", np.int64),
         ("end", np.int64),
         ("session_open", np.int64),
         ("session_close", np.int64),
+        ("close_before", np.int64),
         ("open", np.float64),
         ("high", np.float64),
         ("low", np.float64),
@@ -65,11 +67,14 @@ def push(window: Any, bar: Any) -> None:
     """Make a closed bar the newest.
 
     `idle` counts the newest bars without volume: it tells exactly when a window is empty, which a
-    running sum cannot. `hole` is the minutes of its session without a bar right before this one.
+    running sum cannot. `hole` is the minutes of trading without a bar right before this one; of
+    sessions missed it counts the last.
     """
     typical = (bar.high + bar.low + bar.close) / 3.0
     new_session = bar.session_open != window.session_open
     window.hole = bar.start - (bar.session_open if new_session else window.end)
+    if new_session and window.count > 0:
+        window.hole += max(bar.close_before - window.end, 0)
     window.new_session = 1 if new_session else 0
     window.sessions += window.new_session
     window.idle = window.idle + 1 if bar.volume == 0.0 else 0

@@ -80,6 +80,20 @@ def test_an_unknown_name_suggests_the_nearest(wrong: str, nearest: str) -> None:
         catalogue("1min").index(wrong)
 
 
+def test_a_name_like_no_other_gets_no_suggestion() -> None:
+    with pytest.raises(ValueError, match="no feature 'qqq' on 1min \\(`advisor"):
+        catalogue("1min").index("qqq")
+
+
+def test_percentages_and_counts_are_labelled_as_such() -> None:
+    entries = catalogue("1min")
+    for name in ("roc_10", "roc_20", "natr_14", "willr_14"):
+        assert entries[name].unit == "percent"
+    for name in ("run_length", "vwap_run", "ema_cross_5_20", "ema_cross_12_26", "ribbon_count"):
+        assert entries[name].unit == "count"
+    assert entries["willr_14"].range == (-100.0, 0.0)
+
+
 def test_an_unknown_timeframe_names_those_there_are() -> None:
     with pytest.raises(
         ValueError, match="timeframe is '2min'; it must be one of 1min, 5min, 15min, 1hr"

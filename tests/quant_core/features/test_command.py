@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,80 @@ def test_what_cannot_be_done_is_said_and_leaves_no_file(bars: Path, tmp_path: Pa
     assert "name it f.parquet" in str(error)
     assert run("compute", "--bars", bars, "--out", out, "--timeframe", "2min").exit_code == 2
     assert [file.name for file in tmp_path.iterdir()] == ["bars"]
+
+
+def test_a_place_that_would_harm_the_bars_or_cannot_be_written_is_refused(
+    bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (bars / "AAA.parquet").read_bytes()
+    (tmp_path / "link").symlink_to(bars)
+    (tmp_path / "d.parquet").mkdir()
+    for source, out, message in (
+        (bars / "AAA.parquet", bars / "AAA.parquet", "lies in --bars"),
+        (bars, bars / "new" / "f.parquet", "lies in --bars"),
+        (bars, tmp_path / "link" / "f.parquet", "lies in --bars"),
+        (bars, tmp_path / "d.parquet", "it is a folder"),
+        (bars / "AAA.parquet", bars / "BBB.parquet" / "f.parquet", "is no folder"),
+    ):
+        error = run("compute", "--bars", source, "--out", out).exception
+        assert isinstance(error, BadInput)
+        assert message in str(error)
+    monkeypatch.setattr("os.access", lambda _, mode, **__: not mode & os.W_OK)
+    error = run("compute", "--bars", bars, "--out", tmp_path / "f.parquet").exception
+    assert "is no folder that can be written to" in str(error)
+    assert (bars / "AAA.parquet").read_bytes() == before
+
+
+def test_a_feed_label_is_normalised_or_refused(bars: Path, tmp_path: Path) -> None:
+    arguments = ("compute", "--bars", bars, "--symbols", "AAA", "--out", tmp_path / "f.parquet")
+    (one,) = result_of(*arguments, "--feed", "IEX")["symbols"]
+    assert one["volume_unreliable"] == one["bars"]
+    assert pq.read_schema(tmp_path / "f.parquet").metadata[b"feed"] == b"iex"
+    error = run(*arguments, "--feed", "replai").exception
+    assert isinstance(error, BadInput)
+    assert "the nearest is 'replay'" in str(error)
+
+
+def test_sigterm_leaves_neither_processes_nor_files(bars: Path, tmp_path: Path) -> None:
+    for k in range(60):
+        store(bars, f"S{k}", walk(1, 900))
+    (tmp_path / "out").mkdir()
+    command = [sys.executable, "-c", "from advisor.cli import main; main()", "features",
+               "compute", "--bars", str(bars),
+               "--out", str(tmp_path / "out" / "f.parquet")]  # fmt: skip
+    root = Path(__file__).resolve().parents[3]
+    ran = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out").glob(".*.part")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    ran.terminate()
+    ran.communicate(timeout=30)
+    assert ran.returncode == 130
+    assert list((tmp_path / "out").iterdir()) == []
+    for _ in range(100):
+        try:
+            os.killpg(ran.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("processes are left")
+
+
+def test_two_runs_to_one_file_do_not_share_an_unfinished_one(
+    bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[Path] = []
+    writer = pq.ParquetWriter
+
+    def noting(where: Path, *rest: Any, **options: Any) -> pq.ParquetWriter:
+        places.append(where)
+        return writer(where, *rest, **options)
+
+    monkeypatch.setattr(pq, "ParquetWriter", noting)
+    for _ in range(2):
+        result_of("compute", "--bars", bars, "--symbols", "AAA", "--out", tmp_path / "f.parquet")
+    assert len(set(places)) == 2
+    assert {place.parent for place in places} == {tmp_path}
 
 
 def test_without_symbols_all_there_are(bars: Path, tmp_path: Path) -> None:

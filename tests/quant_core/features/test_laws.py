@@ -110,6 +110,14 @@ def test_scale_laws_hold_for_other_factors_where_nothing_hangs_on_a_tie() -> Non
     assert_scales(bars, 3.7, 0.3, 1e-9)
 
 
+def test_oscillators_never_leave_their_range_by_rounding() -> None:
+    for seed in range(5):
+        table = compute(walk(seed, 2000), "1min", CALENDAR)
+        for name in ("stoch_k", "stoch_d", "stochrsi_k", "stochrsi_d", "willr_14"):
+            low, high = table.catalogue[name].range
+            assert low <= np.nanmin(table[name]) <= np.nanmax(table[name]) <= high, name
+
+
 def differing(one: FeatureTable, other: FeatureTable) -> set[str]:
     return {
         name

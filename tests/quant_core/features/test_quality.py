@@ -1,7 +1,7 @@
 """Bad bars change nothing, too little history says what is needed, and flags say the rest."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -40,6 +40,8 @@ BAD_BARS = [
     ((100, 100.4, 99, 100.5, 1), 3, "high_below_open_or_close"),
     ((100, 101, 100.2, 100.5, 1), 3, "low_above_open_or_close"),
     ((100, 101, 99, 100.5, -1), 3, "negative_volume"),
+    ((100, 2e9, 99, 100.5, 1), 3, "implausible_magnitude"),
+    ((100, 101, 99, 100.5, 2e15), 3, "implausible_magnitude"),
     (GOOD, 2, "duplicate"),
     (GOOD, 1, "out_of_order"),
     (GOOD, 390, "outside_calendar"),
@@ -94,7 +96,7 @@ def test_refusals_are_those_of_the_bar_checks(seed: int) -> None:
         name: getattr(bars, name).copy() for name in ("open", "high", "low", "close", "volume")
     }
     for values in columns.values():
-        values[rng.random(60) < 0.06] = (rng.choice([NAN, INF, -1.0, 0.0, 500.0, 1.0]),)
+        values[rng.random(60) < 0.06] = (rng.choice([NAN, INF, -1.0, 0.0, 500.0, 1.0, 2e9, 1e300]),)
     raw = RawBars(
         symbol="TEST",
         start=minutes * 60_000_000,
@@ -188,6 +190,40 @@ def test_a_row_after_a_hole_is_stale_and_the_next_is_not() -> None:
 def test_a_session_that_begins_late_is_stale_at_its_first_row() -> None:
     table = features([GOOD] * 3, skip=[0, 1])
     assert [bool(flags & Quality.STALE) for flags in table.quality] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("skip", "stale"),
+    [([], False), ([389], False), ([388, 389], True), ([389, 390], True), ([*range(2, 390)], True)],
+)
+def test_the_first_row_after_missing_minutes_at_the_end_of_a_session(
+    skip: list[int], stale: bool
+) -> None:
+    table = features([GOOD] * (395 - len(skip)), skip=skip)
+    first = int(np.argmax(np.diff(table.start) > 390)) + 1
+    assert bool(table.quality[first] & Quality.STALE) == stale
+    assert not table.quality[first + 1] & Quality.STALE
+
+
+def test_a_row_after_a_missing_session_is_stale_live_and_at_once() -> None:
+    table = features([GOOD] * 392, skip=range(390, 780))
+    assert [bool(flags & Quality.STALE) for flags in table.quality[389:]] == [False, True, False]
+    stream = stream_after(390)
+    stream.update(table.start[390], *GOOD)
+    assert Quality.STALE in stream.quality()
+
+
+def test_now_must_have_a_time_zone() -> None:
+    with pytest.raises(ValueError, match="without a time zone; give an aware datetime"):
+        stream_after(1).quality(datetime(2024, 3, 26, 9, 31))
+
+
+def test_feeds_are_known_by_name_whatever_their_capitals() -> None:
+    assert (features([GOOD] * 3, feed="IEX").quality & Quality.VOLUME_UNRELIABLE).all()
+    with pytest.raises(ValueError, match=r"feed is 'iexx'.*; the nearest is 'iex'"):
+        features([GOOD], feed="iexx")
+    with pytest.raises(ValueError, match=r"must be one of iex, sip, delayed, replay, synthetic$"):
+        FeatureStream("TEST", "1min", CALENDAR, feed="")
 
 
 def test_a_feed_with_partial_volume_is_flagged() -> None:
