@@ -351,7 +351,7 @@ def test_a_model_whose_key_or_package_is_missing_is_refused(monkeypatch: pytest.
     with pytest.raises(NotConfigured, match="set ANTHROPIC_API_KEY"):
         LiveModel(parameters, PriceList())
     monkeypatch.setattr("tools.llm.providers.find_spec", lambda _: None)
-    with pytest.raises(NotConfigured, match=r"pip install 'advisor\[llm\]'"):
+    with pytest.raises(NotConfigured, match=r"pip install -e '\.\[llm\]'"):
         LiveModel(parameters, PriceList())
     bedrock = ModelParameters(models=("bedrock:anthropic.claude-opus-5-5",))
     with pytest.raises(NotConfigured, match=r"pip install 'advisor\[aws\]'"):
