@@ -354,5 +354,5 @@ def test_a_model_whose_key_or_package_is_missing_is_refused(monkeypatch: pytest.
     with pytest.raises(NotConfigured, match=r"pip install -e '\.\[llm\]'"):
         LiveModel(parameters, PriceList())
     bedrock = ModelParameters(models=("bedrock:anthropic.claude-opus-5-5",))
-    with pytest.raises(NotConfigured, match=r"pip install 'advisor\[aws\]'"):
+    with pytest.raises(NotConfigured, match=r"pip install -e '\.\[aws\]'"):
         LiveModel(bedrock, PriceList())
