@@ -96,7 +96,7 @@ def prepare_market(request: MarketRequest, settings: Settings) -> Market:
     if request.first > request.last:
         raise BadInput(f"--from {request.first} lies after --to {request.last}; swap them")
     if request.first.year < EARLIEST_YEAR:
-        raise BadInput(f"--from {request.first} lies before {EARLIEST_YEAR}; the calendar does not")
+        raise BadInput(f"--from {request.first} lies before {EARLIEST_YEAR}; name a later date")
     form = BarFormat(
         columns=settings.bars.columns, tz=settings.bars.timezone, label=settings.bars.label
     )

@@ -118,6 +118,8 @@ def _open_ledger(folder: Path, run_id: str, options: ReplayOptions, settings: Se
         for run in store.runs():
             store.discard_run(run.run_id)
         _clear_exports(folder)
+        if options.asks_model and options.llm == "record" and options.recordings is None:
+            _clear_recording(folder)
     others = [run.run_id for run in store.runs() if run.run_id != run_id]
     if others:
         store.close()
@@ -145,6 +147,10 @@ def _clear_exports(folder: Path) -> None:
     for leftover in sorted((folder / "lanes").rglob("*"), reverse=True):
         if leftover.is_dir() and not any(leftover.iterdir()):
             leftover.rmdir()
+
+
+def _clear_recording(folder: Path) -> None:
+    """Remove the recording that a new one takes the place of; a replay still needs the old one."""
     recording = folder / RECORDINGS
     for suffix in ("", "-wal", "-shm"):
         recording.with_name(recording.name + suffix).unlink(missing_ok=True)

@@ -135,3 +135,13 @@ def test_without_a_recording_or_a_key_it_is_said(
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     with pytest.raises(NotConfigured, match="ANTHROPIC_API_KEY"):
         run(ReplayOptions(analyst="model"), Settings(), tmp_path / "b")
+
+
+def test_a_fresh_replay_keeps_the_recording_it_replays(tmp_path: Path) -> None:
+    with anthropic_stand_in(answers) as server:
+        chosen = settings(server.url)
+        live = run(ReplayOptions(analyst="model", llm="record"), chosen, tmp_path)
+    again = run(ReplayOptions(analyst="model", llm="replay", fresh=True), chosen, tmp_path)
+    assert again.chain_heads == live.chain_heads
+    run(ReplayOptions(analyst="none", fresh=True), chosen, tmp_path)
+    assert (tmp_path / RECORDINGS).is_file()
