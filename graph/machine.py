@@ -43,11 +43,15 @@ class Machine:
             return self._through(graph, given, {}, wiring)
         config = {"configurable": {"thread_id": self.thread(given, wiring)}}
         kept = graph.get_state(config)
-        if kept.values and not kept.next and not kept.values.get("failure"):
+        # Not `kept.next`: it leaves out tasks whose result is saved, so it is empty for a process
+        # that died after its last parallel read and before the step was closed.
+        if kept.tasks:
+            return self._through(graph, None, config, wiring)
+        if kept.values and not kept.values.get("failure"):
             return dict(kept.values)
-        if kept.values and not kept.next:
+        if kept.values:
             wiring.checkpoints.saver.delete_thread(config["configurable"]["thread_id"])
-        return self._through(graph, None if kept.next else given, config, wiring)
+        return self._through(graph, given, config, wiring)
 
     def thread(self, given: Mapping[str, Any], wiring: Wiring) -> str:
         """The name of the checkpoints of a run."""

@@ -3,8 +3,10 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 
 from graph.checkpoints import Checkpoints
 from graph.market_analysis import MACHINE, AnalysisState, analyse
@@ -66,6 +68,22 @@ def test_a_finished_machine_is_answered_from_its_checkpoint(tmp_path: Path) -> N
         other = wiring(GOOD, checkpoints=checkpoints, namespace="another run")
         analyse(view(), other)
         assert len(model_of(other).prompts) == 1
+
+
+def test_reads_that_are_saved_in_a_step_that_is_not_closed_are_no_end() -> None:
+    class Dying(InMemorySaver):
+        def put(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
+            if metadata["step"] == 1:
+                raise OSError("every read is saved, and then it died")
+            return super().put(config, checkpoint, metadata, new_versions)
+
+    dying = Dying()
+    first = analyse(view(), wiring(GOOD, checkpoints=Checkpoints(dying, lambda: None)))
+    assert "then it died" in first.value.degraded_reason
+    alive = InMemorySaver()
+    alive.storage, alive.writes, alive.blobs = dying.storage, dying.writes, dying.blobs
+    resumed = analyse(view(), wiring(GOOD, checkpoints=Checkpoints(alive, lambda: None)))
+    assert resumed == analyse(view(), wiring(GOOD))
 
 
 def test_a_failure_is_not_kept_for_ever() -> None:
