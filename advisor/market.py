@@ -145,9 +145,14 @@ def assemble(
         symbols=request.symbols,
         sessions=tuple(traded),
         minutes=tuple(minutes),
-        tracks=tuple(Track.of(bars, calendar, settings.stdev, first) for bars in minutes),
+        tracks=tuple(
+            Track.of(bars, calendar, settings.stdev, first, settings.premarket.atr_period)
+            for bars in minutes
+        ),
         histories=tuple(
-            SymbolHistory.of(bars.symbol, bars, daily.get(bars.symbol), calendar)
+            SymbolHistory.of(
+                bars.symbol, bars, daily.get(bars.symbol), calendar, settings.premarket
+            )
             for bars in minutes
         ),
         feed=next(iter(raw.values())).feed,

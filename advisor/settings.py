@@ -18,7 +18,7 @@ from typing import Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from quant_core.parameters import FillRules, RiskLimits, StdevParameters
+from quant_core.parameters import FillRules, PremarketParameters, RiskLimits, StdevParameters
 from tools.errors import BadInput
 from tools.llm import BudgetLimits, ModelParameters, PriceList
 
@@ -77,6 +77,7 @@ class Settings(_Group):
     watchlist: tuple[str, ...] = ("SPY", "QQQ", "IWM", "NVDA", "TSLA")
     account: AccountSettings = AccountSettings()
     stdev: StdevParameters = StdevParameters()
+    premarket: PremarketParameters = PremarketParameters()
     risk: RiskLimits = RiskLimits()
     fills: FillRules = FillRules()
     analysis: AnalysisSettings = AnalysisSettings()

@@ -16,7 +16,6 @@ from quant_core.compiled import compiled
 WINDOW = 120
 MINIMUM = 30
 FLAT = 1e-6
-ATR_PERIOD = 14
 
 
 @compiled
@@ -104,6 +103,7 @@ def _close_bucket(state: Any, period: int) -> None:
 
 @compiled
 def _atr_known(
+    period: int,
     states: np.ndarray,
     start: Ints,
     opens: Ints,
@@ -118,7 +118,7 @@ def _atr_known(
         bucket = opens[i] + (start[i] - opens[i]) // 5 * 5
         end = min(bucket + 5, closes[i])
         if state.end != 0 and state.end != end:
-            _close_bucket(state, ATR_PERIOD)
+            _close_bucket(state, period)
         if state.end == 0:
             state.end = end
             state.high = high[i]
@@ -128,19 +128,22 @@ def _atr_known(
             state.low = min(state.low, low[i])
         state.close = close[i]
         if end <= start[i] + 1:
-            _close_bucket(state, ATR_PERIOD)
+            _close_bucket(state, period)
         known[i] = state.atr
     return known
 
 
-def atr_5m_known(minutes: BarSeries, calendar: Calendar, state: np.ndarray) -> Floats:
-    """ATR-14 of the last 5-minute bar known at each minute's close; NaN before there are 15.
+def atr_5m_known(
+    minutes: BarSeries, calendar: Calendar, state: np.ndarray, period: int = 14
+) -> Floats:
+    """ATR of the last 5-minute bar known at each minute's close; NaN up to `period` bars.
 
     `state` (from `new_five_minute`) is advanced in place, so the series may come in pieces. A
     bucket is known at its end; a bucket whose last minute never traded is folded in when the
     symbol's next bar arrives, which is the first moment anything could ask for it (R3, R23).
     """
     return _atr_known(
+        period,
         state,
         minutes.start,
         calendar.opens[minutes.session],

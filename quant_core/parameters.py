@@ -79,6 +79,32 @@ class StdevParameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PremarketParameters:
+    """What a snapshot is made of: periods in bars of their timeframe, sessions in daily bars.
+
+    `fractal_width` is the number of lower highs (higher lows) a swing needs on each side.
+    `atr_period` is that of every ATR: daily, hourly and the 5-minute one behind stops.
+    """
+
+    ema_period: int = 20
+    slope_bars: int = 3
+    atr_period: int = 14
+    fractal_width: int = 2
+    percentile_sessions: int = 252
+    volume_sessions: int = 20
+
+    def __post_init__(self) -> None:
+        """Refuse a value outside its range, by name."""
+        _within(self, "ema_period", 2, 1000)
+        _within(self, "slope_bars", 1, 1000)
+        _within(self, "atr_period", 2, 1000)
+        _within(self, "fractal_width", 1, 100)
+        _within(self, "percentile_sessions", 2, 10_000)
+        _within(self, "volume_sessions", 1, 10_000)
+        _whole(self, *(field.name for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RiskLimits:
     """Limits on entries and on the account. Money is dollars; a limit is reached strictly above it.
 

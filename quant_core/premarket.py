@@ -14,19 +14,15 @@ import talib
 from quant_core.bands import MINIMUM, WINDOW, band
 from quant_core.bars import BarSeries, Floats, Ints, aggregate
 from quant_core.calendar import Calendar
+from quant_core.parameters import PremarketParameters
 from quant_core.types import Side, Snapshot
 
-EMA_PERIOD = 20
-ATR_PERIOD = 14
-SLOPE_BARS = 3
-FRACTAL = 2
-PERCENTILE_SESSIONS = 252
-VOLUME_SESSIONS = 20
+DEFAULTS = PremarketParameters()
 
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """Bars of one timeframe with EMA-20 and ATR-14 over the whole stored history (R14, R15)."""
+    """Bars of one timeframe with EMA and ATR over the whole stored history (R14, R15)."""
 
     session: Ints
     close: Floats
@@ -34,22 +30,22 @@ class _Series:
     atr: Floats
 
     @classmethod
-    def of(cls, bars: BarSeries) -> "_Series":
-        if len(bars) <= ATR_PERIOD:
-            blank = np.full(len(bars), np.nan)
-            return cls(bars.session, bars.close, blank, blank)
-        ema = talib.EMA(bars.close, EMA_PERIOD)
-        atr = talib.ATR(bars.high, bars.low, bars.close, ATR_PERIOD)
+    def of(cls, bars: BarSeries, parameters: PremarketParameters) -> "_Series":
+        ema = atr = np.full(len(bars), np.nan)
+        if len(bars) >= parameters.ema_period:
+            ema = talib.EMA(bars.close, parameters.ema_period)
+        if len(bars) > parameters.atr_period:
+            atr = talib.ATR(bars.high, bars.low, bars.close, parameters.atr_period)
         return cls(bars.session, bars.close, ema, atr)
 
     def count_before(self, session: int) -> int:
         return int(np.searchsorted(self.session, session, side="left"))
 
-    def slope(self, count: int) -> float:
-        """EMA change over 3 bars per ATR at bar `count - 1`; NaN with fewer than 23 bars (R16)."""
-        if count < EMA_PERIOD + SLOPE_BARS or self.atr[count - 1] == 0.0:
+    def slope(self, count: int, bars: int) -> float:
+        """EMA change over `bars` bars per ATR at bar `count - 1`; NaN before both exist (R16)."""
+        if count <= bars or self.atr[count - 1] == 0.0:
             return float("nan")
-        change = self.ema[count - 1] - self.ema[count - 1 - SLOPE_BARS]
+        change = self.ema[count - 1] - self.ema[count - 1 - bars]
         return float(change / self.atr[count - 1])
 
 
@@ -62,37 +58,46 @@ class SymbolHistory:
     day: _Series
     hour: _Series
     five: _Series
+    parameters: PremarketParameters
 
     @classmethod
     def of(
-        cls, symbol: str, minutes: BarSeries, daily: BarSeries | None, calendar: Calendar
+        cls,
+        symbol: str,
+        minutes: BarSeries,
+        daily: BarSeries | None,
+        calendar: Calendar,
+        parameters: PremarketParameters = DEFAULTS,
     ) -> "SymbolHistory":
         """Prepare the series behind the snapshots of one symbol."""
         empty = minutes.part(slice(0, 0))
         return cls(
             symbol,
             daily,
-            _Series.of(daily if daily is not None else empty),
-            _Series.of(aggregate(minutes, calendar, 60)),
-            _Series.of(aggregate(minutes, calendar, 5)),
+            _Series.of(daily if daily is not None else empty, parameters),
+            _Series.of(aggregate(minutes, calendar, 60), parameters),
+            _Series.of(aggregate(minutes, calendar, 5), parameters),
+            parameters,
         )
 
     def snapshot(self, session: int, calendar: Calendar) -> Snapshot:
         """The snapshot for a session (position in the calendar), from earlier sessions only."""
         days = self.day.count_before(session)
         fives = self.five.count_before(session)
-        daily_slope = self.day.slope(days)
-        hourly_slope = self.hour.slope(self.hour.count_before(session))
+        periods = self.parameters
+        daily_slope = self.day.slope(days, periods.slope_bars)
+        hourly_slope = self.hour.slope(self.hour.count_before(session), periods.slope_bars)
         tag = self._tag(days)
-        percentile, sample = atr_percentile(self.day.atr[:days])
+        percentile, sample = atr_percentile(self.day.atr[:days], periods.percentile_sessions)
+        for_slope = max(periods.ema_period + periods.slope_bars, periods.atr_period + 1)
         mean, deviation, _ = band(self.five.close[:fives], max(0, fives - 1), WINDOW, MINIMUM)
         missing = []
         if self.daily is None:
             missing.append("no daily bars")
         for value, name in (
-            (daily_slope, f"ema_slope_daily needs 23 daily bars, has {days}"),
-            (hourly_slope, "ema_slope_hourly needs 23 hourly bars"),
-            (percentile, "atr_percentile needs 16 daily bars"),
+            (daily_slope, f"ema_slope_daily needs {for_slope} daily bars, has {days}"),
+            (hourly_slope, f"ema_slope_hourly needs {for_slope} hourly bars"),
+            (percentile, f"atr_percentile needs {periods.atr_period + 2} daily bars"),
         ):
             if np.isnan(value):
                 missing.append(name)
@@ -116,23 +121,28 @@ class SymbolHistory:
     def _tag(self, days: int) -> Literal["HH", "LL", "mixed"]:
         if self.daily is None:
             return "mixed"
-        return swing_tag(self.daily.high[:days], self.daily.low[:days])
+        return swing_tag(
+            self.daily.high[:days], self.daily.low[:days], self.parameters.fractal_width
+        )
 
     def _average_volume(self, days: int) -> float:
-        """Mean of the last 20 daily volumes (R45); of those there are when fewer."""
+        """Mean of the last daily volumes (R45); of those there are when fewer."""
         if self.daily is None or days == 0:
             return float("nan")
-        return float(np.mean(self.daily.volume[max(0, days - VOLUME_SESSIONS) : days]))
+        first = max(0, days - self.parameters.volume_sessions)
+        return float(np.mean(self.daily.volume[first:days]))
 
 
-def swing_tag(high: Floats, low: Floats) -> Literal["HH", "LL", "mixed"]:
+def swing_tag(
+    high: Floats, low: Floats, width: int = DEFAULTS.fractal_width
+) -> Literal["HH", "LL", "mixed"]:
     """HH, LL or mixed from the last two swing highs and the last two swing lows (R17).
 
-    A swing high is strictly above the highs of the two bars on each side, so it is known two bars
-    later and never moves.
+    A swing high is strictly above the highs of the `width` bars on each side, so it is known
+    `width` bars later and never moves.
     """
-    last_highs = _last_swings(high)
-    last_lows = _last_swings(-low)
+    last_highs = _last_swings(high, width)
+    last_lows = _last_swings(-low, width)
     if len(last_highs) < 2 or len(last_lows) < 2:
         return "mixed"
     higher_high, higher_low = last_highs[0] > last_highs[1], last_lows[0] < last_lows[1]
@@ -144,11 +154,11 @@ def swing_tag(high: Floats, low: Floats) -> Literal["HH", "LL", "mixed"]:
     return "mixed"
 
 
-def _last_swings(values: Floats) -> list[float]:
+def _last_swings(values: Floats, width: int) -> list[float]:
     """The latest two swing maxima, newest first."""
     found: list[float] = []
-    for i in range(len(values) - FRACTAL - 1, FRACTAL - 1, -1):
-        around = np.r_[values[i - FRACTAL : i], values[i + 1 : i + 1 + FRACTAL]]
+    for i in range(len(values) - width - 1, width - 1, -1):
+        around = np.r_[values[i - width : i], values[i + 1 : i + 1 + width]]
         if np.all(values[i] > around):
             found.append(float(values[i]))
             if len(found) == 2:
@@ -156,12 +166,12 @@ def _last_swings(values: Floats) -> list[float]:
     return found
 
 
-def atr_percentile(atr: Floats) -> tuple[float, int]:
+def atr_percentile(atr: Floats, sessions: int = DEFAULTS.percentile_sessions) -> tuple[float, int]:
     """Share (0–100) of the other values strictly below the latest, and the sample size (R18).
 
-    Over the last 252 available values, the latest included; fewer than two: NaN.
+    Over the last `sessions` available values, the latest included; fewer than two: NaN.
     """
-    known = atr[~np.isnan(atr)][-PERCENTILE_SESSIONS:]
+    known = atr[~np.isnan(atr)][-sessions:]
     sample = len(known)
     if sample < 2:
         return float("nan"), sample

@@ -31,14 +31,19 @@ class Track:
 
     @classmethod
     def of(
-        cls, minutes: BarSeries, calendar: Calendar, playbook: StdevParameters, first_session: int
+        cls,
+        minutes: BarSeries,
+        calendar: Calendar,
+        playbook: StdevParameters,
+        first_session: int,
+        atr_period: int = 14,
     ) -> "Track":
         """The track from `first_session` on, seeded from all earlier bars (R5, R15)."""
         begin = int(np.searchsorted(minutes.session, first_session))
         mean, deviation, z = band(
             minutes.close, begin, int(playbook.window), int(playbook.minimum_closes)
         )
-        atr = atr_5m_known(minutes, calendar, new_five_minute())
+        atr = atr_5m_known(minutes, calendar, new_five_minute(), atr_period)
         return cls(minutes.part(slice(begin, len(minutes))), mean, deviation, z, atr[begin:])
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant_core.bars import BarSeries, accept_days, accept_minutes, aggregate
 from quant_core.calendar import xnys
+from quant_core.parameters import PremarketParameters
 from quant_core.premarket import SymbolHistory, atr_percentile, htf_trend, swing_tag
 from quant_core.types import Snapshot
 from tests.quant_core.worlds import NAN, days, series, stored
@@ -387,3 +389,47 @@ def test_r12_on_real_bars(market_data: Path):
             CALENDAR,
         )
         assert repr(whole.snapshot(session, CALENDAR)) == repr(cut.snapshot(session, CALENDAR))
+
+
+# ----------------------------------------------------------------------------- other periods
+
+
+def test_every_period_can_be_set():
+    closes = [100.0 + 5.0 * math.sin(i * 1.7) + i for i in range(28)]
+    volume = np.arange(1000.0, 1028.0)
+    bars, table = minutes(closes), daily(closes, volume=volume)
+    periods = PremarketParameters(
+        ema_period=5, slope_bars=2, atr_period=4, percentile_sessions=6, volume_sessions=3
+    )
+    found = SymbolHistory.of("A", bars, table, CALENDAR, periods).snapshot(FIRST + 30, CALENDAR)
+    ema = talib.EMA(table.close, 5)
+    atr = talib.ATR(table.high, table.low, table.close, 4)
+    assert found.ema_slope_daily == pytest.approx((ema[-1] - ema[-3]) / atr[-1])
+    assert found.sessions == 6
+    assert found.average_volume == 1026.0
+    five = aggregate(bars, CALENDAR, 5)
+    assert found.atr_5m == pytest.approx(talib.ATR(five.high, five.low, five.close, 4)[-1])
+
+
+def test_a_wider_fractal_asks_for_more_neighbours():
+    bar = np.arange(24)
+    high = 100.0 + 0.2 * bar + np.array([0.0, 3.0, 0.0, -3.0])[bar % 4]
+    assert swing_tag(high, high - 1.0) == "HH"
+    assert swing_tag(high, high - 1.0, 4) == "mixed"  # four bars on, the next swing is higher
+
+
+def test_too_little_history_names_what_the_periods_need():
+    periods = PremarketParameters(ema_period=40, atr_period=30)
+    history = SymbolHistory.of("A", minutes(LINE), daily(LINE), CALENDAR, periods)
+    found = history.snapshot(FIRST + 30, CALENDAR)
+    assert found.incomplete == (
+        "ema_slope_daily needs 43 daily bars, has 28",
+        "ema_slope_hourly needs 43 hourly bars",
+        "atr_percentile needs 32 daily bars",
+    )
+
+
+@pytest.mark.parametrize("values", [{"ema_period": 1}, {"fractal_width": 0}, {"atr_period": 2.5}])
+def test_a_period_that_is_none_is_refused_by_name(values):
+    with pytest.raises(ValueError, match=next(iter(values))):
+        PremarketParameters(**values)

@@ -24,5 +24,5 @@ def test_the_hourly_slope_is_that_of_the_premarket_snapshot() -> None:
     minutes = walk(5, 390 * 12)
     table = compute(aggregate(minutes, CALENDAR, 60), "1hr", CALENDAR)
     hour = SymbolHistory.of("WALK", minutes, None, CALENDAR).hour
-    want = [hour.slope(count) for count in range(1, len(table) + 1)]
+    want = [hour.slope(count, 3) for count in range(1, len(table) + 1)]
     np.testing.assert_allclose(table["ema_20_slope"], want, rtol=1e-9)
