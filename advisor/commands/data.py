@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Bar files and the bar lake: check, import, show.", no_args_is_help=True)
 
 SHOWN_PER_REASON = 3
+SHOWN_DATES = 5
 
 _Label = Literal["start", "end"]
 _Timeframe = Literal["1min", "1day"]
@@ -205,6 +206,7 @@ def _as_json(one: "Inspection") -> dict[str, Any]:
             "missing": one.missing,
             "longest": one.longest_gap,
         },
+        "absent_sessions": [str(day) for day in one.absent],
         "first": one.first.isoformat() if one.first else None,
         "last": one.last.isoformat() if one.last else None,
         "zero_volume": one.zero_volume,
@@ -244,6 +246,13 @@ def _show_inspections(found: list["Inspection"]) -> None:
             screen.print(f"{one.symbol}: {hint}", style="yellow", markup=False)
         if one.zero_volume:
             screen.print(f"{one.symbol}: {one.zero_volume} bars without volume", markup=False)
+        if one.absent:
+            days = ", ".join(map(str, one.absent[:SHOWN_DATES]))
+            more = " …" if len(one.absent) > SHOWN_DATES else ""
+            screen.print(
+                f"{one.symbol}: {len(one.absent)} sessions without any bar: {days}{more}",
+                markup=False,
+            )
         for reason, count in one.reasons.items():
             screen.print(f"{one.symbol}: {count} refused, {reason}; the first:", markup=False)
             for row in _first_refused(one, reason):

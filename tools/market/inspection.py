@@ -7,7 +7,7 @@ corrections: only the person who has the files can know.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import numpy as np
@@ -35,7 +35,8 @@ class Inspection:
     """One symbol's rows on one page; `accepted` are its usable bars, `refused` the other rows.
 
     Gaps are minutes without a bar inside sessions that have any (1-minute bars), or sessions
-    without a bar between the first and the last (daily bars).
+    without a bar between the first and the last (daily bars). `absent` are the dates of those
+    sessions, whatever the timeframe.
     """
 
     symbol: str
@@ -47,6 +48,7 @@ class Inspection:
     gap_sessions: int
     missing: int
     longest_gap: int
+    absent: tuple[date, ...]
     first: datetime | None
     last: datetime | None
     zero_volume: int
@@ -63,13 +65,14 @@ def inspect_bars(
     raw: RawBars, calendar: Calendar, timeframe: Literal["1min", "1day"]
 ) -> Inspection:
     """Judge the rows of a symbol and describe them."""
+    accept = accept_days if timeframe == "1day" else accept_minutes
+    accepted, codes = accept(raw, calendar)
+    there = np.unique(accepted.session)
+    absent = np.setdiff1d(np.arange(there[0], there[-1]), there) if len(there) else there
     if timeframe == "1day":
-        accepted, codes = accept_days(raw, calendar)
-        holes = np.diff(np.unique(accepted.session)) - 1
-        gap_sessions = missing = int(holes.sum())
-        longest = int(holes.max(initial=0))
+        gap_sessions = missing = len(absent)
+        longest = int((np.diff(there) - 1).max(initial=0))
     else:
-        accepted, codes = accept_minutes(raw, calendar)
         found = gaps(accepted, calendar)
         gap_sessions, missing = len(found), sum(gap.missing for gap in found)
         longest = max((gap.longest for gap in found), default=0)
@@ -81,10 +84,11 @@ def inspect_bars(
         accepted=accepted,
         refused=rejection_table(raw, codes, "bar" if timeframe == "1min" else "daily_bar"),
         reasons={name: n for name, n in zip(REASONS[1:], counts[1:], strict=True) if n},
-        sessions=len(np.unique(accepted.session)),
+        sessions=len(there),
         gap_sessions=gap_sessions,
         missing=missing,
         longest_gap=longest,
+        absent=tuple(calendar.session(int(index)).date for index in absent),
         first=to_datetime(accepted.start[0]) if some else None,
         last=to_datetime(accepted.start[-1]) if some else None,
         zero_volume=int(np.count_nonzero(accepted.volume == 0.0)),

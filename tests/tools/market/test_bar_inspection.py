@@ -49,6 +49,14 @@ def test_missing_minutes_are_counted_and_never_filled() -> None:
     assert len(found.accepted) == 986
 
 
+def test_sessions_without_any_minute_are_named() -> None:
+    found = inspected(sessions(date(2025, 1, 7), date(2025, 1, 8), date(2025, 1, 13)))
+    # On the 9th the exchange was closed, on the 11th and 12th it was the weekend.
+    assert found.absent == (date(2025, 1, 10),)
+    assert (found.gap_sessions, found.missing) == (0, 0)
+    assert inspected([]).absent == ()
+
+
 def test_refused_rows_and_bars_without_volume_are_counted() -> None:
     starts = sessions(DAYS[0], before=30, after=60)
     volume = np.ones(len(starts))
@@ -120,6 +128,7 @@ def test_missing_sessions_of_daily_bars_are_counted() -> None:
     found = inspect_bars(raw, calendar(), "1day")
     # 6 and 7 January are missing; on the 9th the exchange was closed
     assert (found.sessions, found.missing, found.longest_gap) == (4, 2, 2)
+    assert found.absent == (date(2025, 1, 6), date(2025, 1, 7))
     assert found.hints == ()
 
 
