@@ -77,6 +77,7 @@ def test_check_counts_and_shows_what_is_refused(tmp_path: Path) -> None:
         "rejected": {"high_below_open_or_close": 1, "outside_calendar": 59},
         "sessions": 1,
         "gaps": {"sessions": 0, "missing": 0, "longest": 0},
+        "absent_sessions": [],
         "first": "2025-01-02T14:30:00+00:00",
         "last": "2025-01-02T20:59:00+00:00",
         "zero_volume": 0,
