@@ -21,10 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from quant_core.parameters import FillRules, PremarketParameters, RiskLimits, StdevParameters
 from tools.errors import BadInput
 from tools.llm import BudgetLimits, ModelParameters, PriceList
+from tools.notify import AlertChannels, AlertLimits
+from tools.notify.channels import PASSWORD, WEBHOOK
 
 ENVIRONMENT_PREFIX = "ADVISOR_"
-LISTS = {"watchlist", "llm.models"}
-NOT_SETTINGS = {"ADVISOR_CONFIG", "ADVISOR_TEST_DATA"}
+LISTS = {"watchlist", "llm.models", "alerts.recipients"}
+NOT_SETTINGS = {"ADVISOR_CONFIG", "ADVISOR_TEST_DATA", PASSWORD, WEBHOOK}
+# Groups that no decision depends on: the same replay with another mail address is the same replay.
+WITHOUT_EFFECT = {"alerts", "alert_limits"}
 
 
 class _Group(BaseModel):
@@ -87,14 +91,17 @@ class Settings(_Group):
     llm: ModelParameters = ModelParameters()
     llm_budget: BudgetLimits = BudgetLimits()
     llm_prices: PriceList = PriceList()
+    alerts: AlertChannels = AlertChannels()
+    alert_limits: AlertLimits = AlertLimits()
 
     def plain(self) -> dict[str, Any]:
         """Nested plain values, in the order of declaration."""
         return {name: _plain(getattr(self, name)) for name in type(self).model_fields}
 
     def config_hash(self) -> str:
-        """Identity of the values in force (16 hexadecimal digits)."""
-        text = msgspec.json.encode(self.plain(), order="deterministic")
+        """Identity of the values that can change a decision (16 hexadecimal digits)."""
+        values = {name: v for name, v in self.plain().items() if name not in WITHOUT_EFFECT}
+        text = msgspec.json.encode(values, order="deterministic")
         return hashlib.sha256(text).hexdigest()[:16]
 
 
@@ -184,7 +191,7 @@ def _parse(text: str) -> Any:
 def _place(values: dict[str, Any], key: str, value: Any) -> None:
     group, _, name = key.partition(".")
     if key in LISTS and isinstance(value, str):
-        value = [value]
+        value = [value] if value else []
     if name:
         nested = values.setdefault(group, {})
         if isinstance(nested, dict):
