@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from advisor.commands import alerts, data, features, graph, ledger, replay, settings
+from advisor.commands import alerts, data, doctor, features, graph, ledger, replay, settings
 
 app = typer.Typer(
     name="advisor",
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("replay")(replay.replay)
 app.command("demo")(replay.demo)
 app.command("settings")(settings.settings)
+app.command("doctor")(doctor.doctor)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")

@@ -28,7 +28,7 @@ ENVIRONMENT_PREFIX = "ADVISOR_"
 LISTS = {"watchlist", "llm.models", "alerts.recipients"}
 NOT_SETTINGS = {"ADVISOR_CONFIG", "ADVISOR_TEST_DATA", PASSWORD, WEBHOOK}
 # Groups that no decision depends on: the same replay with another mail address is the same replay.
-WITHOUT_EFFECT = {"alerts", "alert_limits"}
+WITHOUT_EFFECT = {"alerts", "alert_limits", "broker"}
 
 
 class _Group(BaseModel):
@@ -75,6 +75,13 @@ class BarSettings(_Group):
     columns: dict[str, str] = Field(default_factory=dict)
 
 
+class BrokerSettings(_Group):
+    """The Alpaca account; its keys are in the environment. `base_url` None is Alpaca's own."""
+
+    mode: Literal["paper", "live"] = "paper"
+    base_url: str | None = None
+
+
 class Settings(_Group):
     """Everything a user can set; see `advisor settings` for the values in force."""
 
@@ -91,6 +98,7 @@ class Settings(_Group):
     llm: ModelParameters = ModelParameters()
     llm_budget: BudgetLimits = BudgetLimits()
     llm_prices: PriceList = PriceList()
+    broker: BrokerSettings = BrokerSettings()
     alerts: AlertChannels = AlertChannels()
     alert_limits: AlertLimits = AlertLimits()
 

@@ -1,0 +1,42 @@
+"""`advisor doctor`: what is ready for a trading day, what is not, and what to do about it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from advisor.commands.output import console, print_json
+
+STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "off": "dim"}
+
+
+def doctor(
+    ledger: Annotated[Path | None, typer.Option(help="A ledger to look into.")] = None,
+    folder: Annotated[Path, typer.Option(help="Where runs would be written.")] = Path(),
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+) -> None:
+    """Check keys, clock, calendar, ledger, disk, broker, model and alerts."""
+    import os
+    from dataclasses import asdict
+
+    from rich.table import Table
+
+    from advisor.doctor import examine
+    from advisor.replay import LEDGER
+    from advisor.settings import load_settings
+
+    place = ledger / LEDGER if ledger is not None and ledger.is_dir() else ledger
+    with console().status("Looking …"):
+        findings = examine(load_settings(config), os.environ, place, folder)
+    if json:
+        print_json([asdict(one) for one in findings])
+    else:
+        table = Table("", "check", "found", box=None)
+        for one in findings:
+            style = STYLES[one.outcome]
+            words = one.found + (f"\n[italic]→ {one.todo}[/italic]" if one.todo else "")
+            table.add_row(f"[{style}]{one.outcome}[/{style}]", one.check, words)
+        console().print(table)
+    if any(one.outcome == "fail" for one in findings):
+        raise typer.Exit(2)
