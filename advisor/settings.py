@@ -76,10 +76,11 @@ class BarSettings(_Group):
 
 
 class BrokerSettings(_Group):
-    """The Alpaca account; its keys are in the environment. `base_url` None is Alpaca's own."""
+    """The Alpaca account; its keys are in the environment. A URL of None is Alpaca's own."""
 
     mode: Literal["paper", "live"] = "paper"
     base_url: str | None = None
+    data_url: str | None = None
 
 
 class Settings(_Group):

@@ -1,6 +1,7 @@
 """`advisor data`: look at bar files before trusting them, and keep bars in a lake.
 
-`check` only reads. `import` writes what `check` would accept. `show` says what the lake holds.
+`check` only reads. `import` writes what `check` would accept, `fetch` the same from Alpaca. `show`
+says what the lake holds.
 The tables are for people and go to stderr; with `--json` the same facts go to stdout.
 """
 
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from advisor.commands.fetch import fetch
 from advisor.commands.output import console, print_json
 
 if TYPE_CHECKING:
@@ -50,6 +52,9 @@ _From = Annotated[
     datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")
 ]
 _To = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")]
+
+
+app.command("fetch")(fetch)
 
 
 @app.command("check")

@@ -1,4 +1,4 @@
-"""Alpaca's trading REST interface over an `Exchange`, with faults on demand.
+"""Alpaca's REST interfaces (trading, and bars of stocks) over an `Exchange`, faults on demand.
 
 A fault is given for the next request that matches, and says whether the request takes effect
 first: an answer that is lost after the order was booked is the case that doubles orders.
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -34,6 +35,8 @@ class AlpacaStandIn:
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
+        self.bars: dict[str, list[dict[str, Any]]] = {}
+        self.page = 10_000
         self.faults: list[Fault] = []
         self.seen: list[tuple[str, str]] = []
         self.lock = threading.RLock()
@@ -143,6 +146,8 @@ class AlpacaStandIn:
             ]
         if (method, path) == ("GET", "/orders:by_client_order_id"):
             return 200, exchange.by_client_id(query["client_order_id"]).payload(nested=False)
+        if (method, path) == ("GET", "/stocks/bars"):
+            return self._bars(query)
         if path.startswith("/orders/"):
             order = path.removeprefix("/orders/")
             if method == "DELETE":
@@ -151,6 +156,26 @@ class AlpacaStandIn:
             nested = query.get("nested", "").lower() == "true"
             return 200, exchange.by_id(order).payload(nested)
         return 404, {"code": 40410000, "message": f"endpoint {method} {path} not found."}
+
+    def _bars(self, query: dict[str, str]) -> tuple[int, Any]:
+        """One symbol's bars by page, as `/v2/stocks/bars` gives them."""
+        symbol = query["symbols"]
+        if symbol in self.exchange.unknown:
+            return 400, {"message": f"invalid symbol: {symbol}"}
+        if query["feed"] == "sip" and not self.exchange.account_fields.get("sip"):
+            return 403, {"message": "subscription does not permit querying recent SIP data"}
+        assert query["timeframe"] in ("1Min", "1Day")
+        first, last = (datetime.fromisoformat(query[name]) for name in ("start", "end"))
+        rows = [
+            row
+            for row in self.bars.get(symbol, [])
+            if first <= datetime.fromisoformat(row["t"]) <= last
+        ]
+        begin = int(query.get("page_token") or 0)
+        end = begin + min(self.page, int(query["limit"]))
+        more = str(end) if end < len(rows) else None
+        shown = rows[begin:end]
+        return 200, {"bars": {symbol: shown} if shown else {}, "next_page_token": more}
 
     def _account(self) -> dict[str, Any]:
         exchange = self.exchange

@@ -11,19 +11,17 @@ asked again (`Transient`). An order whose answer was lost may exist: that is `Am
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from quant_core.types import Order
+from tools import alpaca as edge
 from tools.broker import wire
 from tools.broker.book import BrokerAccount, BrokerOrder, BrokerPosition, MarketClock
 from tools.broker.pace import Pace
-from tools.errors import AdvisorError, Ambiguous, NotConfigured, Rejected, Transient
+from tools.errors import Ambiguous, Rejected, Transient
 from tools.llm.clock import Clock, SystemClock
 
-EXTRA = "pip install -e '.[live]'"
-KEY, SECRET = "APCA_API_KEY_ID", "APCA_API_SECRET_KEY"
 PAPER, LIVE = "https://paper-api.alpaca.markets", "https://api.alpaca.markets"
-CONNECT_SECONDS, READ_SECONDS = 3.05, 10.0
 REQUESTS_A_MINUTE = 190  # Alpaca allows 200
 MOST_ORDERS = 500
 DUPLICATE = "client_order_id must be unique"
@@ -38,32 +36,23 @@ class AlpacaBroker:
         *,
         mode: Literal["paper", "live"] = "paper",
         base_url: str | None = None,
-        read_seconds: float = READ_SECONDS,
+        read_seconds: float = edge.READ_SECONDS,
         clock: Clock | None = None,
     ) -> None:
         """The keys are in the environment. NotConfigured without them, or without alpaca-py."""
-        try:
-            from alpaca.trading.client import TradingClient
-        except ModuleNotFoundError as error:
-            raise NotConfigured(f"trading with Alpaca needs alpaca-py: {EXTRA}") from error
-        missing = [name for name in (KEY, SECRET) if not environment.get(name)]
-        if missing:
-            raise NotConfigured(
-                f"the environment lacks {' and '.join(missing)}; Alpaca's dashboard shows the keys "
-                f"of the {mode} account"
-            )
+        edge.installed()
+        from alpaca.trading.client import TradingClient
+
+        key, secret = edge.keys(environment)
         self._client = TradingClient(
-            environment[KEY],
-            environment[SECRET],
+            key,
+            secret,
             paper=mode == "paper",
             raw_data=True,
             url_override=base_url or (PAPER if mode == "paper" else LIVE),
         )
-        self._client._retry_codes = []  # no argument of the client turns its retries off
-        for scheme in ("https://", "http://"):
-            self._client._session.mount(scheme, _patient((CONNECT_SECONDS, read_seconds)))
+        edge.tame(self._client, read_seconds)
         self._pace = Pace(REQUESTS_A_MINUTE, clock or SystemClock())
-        self._mode = mode
 
     # Questions
 
@@ -209,44 +198,13 @@ class AlpacaBroker:
 
     def _ask(self, call: Callable[[], Any]) -> Any:
         """A question: whatever fails may be asked again, except what Alpaca refuses."""
-        return self._call("the question", call, lost=Transient)
+        self._pace.wait()
+        return edge.asked("the question", call, lost=Transient)
 
     def _change(self, what: str, call: Callable[[], Any]) -> Any:
         """A request that changes something: a lost answer leaves it open whether it did."""
-        return self._call(what, call, lost=Ambiguous)
-
-    def _call(self, what: str, call: Callable[[], Any], lost: type[AdvisorError]) -> Any:
-        import requests
-        from alpaca.common.exceptions import APIError
-
         self._pace.wait()
-        try:
-            return call()
-        except APIError as error:
-            self._translate(what, error, lost)
-        except requests.exceptions.ConnectTimeout as error:
-            raise Transient(f"Alpaca cannot be reached; {what} was not sent") from error
-        except requests.exceptions.ConnectionError as error:
-            if _never_connected(error):
-                raise Transient(f"Alpaca cannot be reached; {what} was not sent") from error
-            raise lost(f"the connection to Alpaca was cut during {what}") from error
-        except requests.exceptions.Timeout as error:
-            raise lost(f"Alpaca did not answer in time to {what}") from error
-        except (requests.exceptions.RequestException, ValueError, KeyError) as error:
-            raise lost(f"Alpaca's answer to {what} cannot be read: {error}") from error
-
-    def _translate(self, what: str, error: Any, lost: type[AdvisorError]) -> NoReturn:
-        status, said = error.status_code, _message(error)
-        if status == 401 or (status == 403 and "forbidden" in said.lower()):
-            raise NotConfigured(
-                f"Alpaca refused the keys ({status}); check {KEY} and {SECRET}, and that they are "
-                f"those of the {self._mode} account"
-            ) from error
-        if status == 429:
-            raise Transient(f"Alpaca asks for fewer requests; {what} was not accepted") from error
-        if status is None or status >= 500:
-            raise lost(f"Alpaca answered {status} to {what}: {said}") from error
-        raise Rejected(f"Alpaca refused {what}: {said}") from error
+        return edge.asked(what, call, lost=Ambiguous)
 
 
 def bracket_on_ticks(order: Order) -> tuple[float, float]:
@@ -278,32 +236,3 @@ def on_tick(price: float, *, up: bool) -> float:
     if abs(scaled - ticks) > 1e-6:  # what is a tick but for its rounding error stays
         ticks = math.ceil(scaled) if up else math.floor(scaled)
     return float(ticks / 10**digits)
-
-
-def _patient(seconds: tuple[float, float]) -> Any:
-    """A transport for requests that gives up after (connect, read) seconds."""
-    from requests.adapters import HTTPAdapter
-
-    class Patient(HTTPAdapter):
-        def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
-            options["timeout"] = options.get("timeout") or seconds
-            return super().send(request, **options)
-
-    return Patient()
-
-
-def _never_connected(error: Exception) -> bool:
-    """Whether a connection error happened before anything could be sent."""
-    from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError
-
-    cause = error.args[0] if error.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    return isinstance(reason, NewConnectionError | NameResolutionError)
-
-
-def _message(error: Any) -> str:
-    """Alpaca's own words, shortened; its errors are JSON, those of a proxy are not."""
-    try:
-        return str(error.message)[:300]
-    except (ValueError, KeyError, TypeError):
-        return " ".join(str(error).split())[:120]

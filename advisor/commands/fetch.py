@@ -1,0 +1,88 @@
+"""`advisor data fetch`: recorded bars from Alpaca into a lake."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from advisor.commands.output import console, print_json
+
+if TYPE_CHECKING:
+    from tools.market.alpaca import AlpacaBars
+
+_Timeframe = Literal["1min", "1day"]
+
+
+def fetch(
+    symbols: Annotated[str, typer.Option(help="Comma-separated.")],
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First date.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last date.")],
+    lake: Annotated[Path, typer.Option(help="Folder of the lake.")],
+    timeframe: Annotated[_Timeframe, typer.Option(help="Length of the bars.")] = "1min",
+    feed: Annotated[Literal["iex", "sip"], typer.Option(help="iex is free and thin.")] = "iex",
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+) -> None:
+    """Fetch bars from Alpaca into a lake, month by month; run it again to go on."""
+    import os
+
+    from advisor.settings import load_settings
+    from tools.errors import BadInput, NoData
+    from tools.market.alpaca import AlpacaBars
+
+    named = [part.strip().upper() for part in symbols.split(",") if part.strip()]
+    if not named or first > last:
+        raise BadInput("name at least one symbol with --symbols, and --from not after --to")
+    source = AlpacaBars(os.environ, feed=feed, base_url=load_settings(config).broker.data_url)
+    rows = [_fetch_symbol(source, symbol, first, last, lake, timeframe) for symbol in named]
+    _show_fetched(rows)
+    if not any(row["fetched"] for row in rows):
+        raise NoData(
+            f"Alpaca has no {timeframe} bars of {', '.join(named)} from {first:%Y-%m-%d} to "
+            f"{last:%Y-%m-%d} on {feed}"
+        )
+    console().print(f"Use it with --bars {lake / f'timeframe={timeframe}'}")
+    if json:
+        print_json({"lake": str(lake), "timeframe": timeframe, "feed": feed, "symbols": rows})
+
+
+def _fetch_symbol(
+    source: "AlpacaBars",
+    symbol: str,
+    first: datetime,
+    last: datetime,
+    lake: Path,
+    timeframe: _Timeframe,
+) -> dict[str, Any]:
+    """Fetch and import one symbol; what it came to, in counts."""
+    from collections import Counter
+
+    from tools.market.inspection import calendar_of, inspect_bars
+    from tools.market.lake import import_bars
+
+    totals: Counter[str] = Counter(fetched=0, added=0, known=0, differing=0)
+    refused: Counter[str] = Counter()
+    with console().status("") as status:
+        for month in source.months(symbol, first.date(), last.date(), timeframe):
+            status.update(f"{symbol} {month.files[0].removeprefix('alpaca ')} …")
+            if not len(month.start):
+                continue
+            found = inspect_bars(month, calendar_of([month]), timeframe)
+            (got,) = import_bars(lake, [found.accepted], timeframe)
+            totals.update(
+                fetched=found.rows, added=got.added, known=got.known, differing=got.differing
+            )
+            refused.update(found.reasons)
+    return {"symbol": symbol, **totals, "refused": dict(refused)}
+
+
+def _show_fetched(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table("symbol", "fetched", "added", "already there", "differing", "refused", box=None)
+    for row in rows:
+        refused = ", ".join(f"{count} {reason}" for reason, count in row["refused"].items())
+        counts = (str(row[name]) for name in ("fetched", "added", "known", "differing"))
+        table.add_row(row["symbol"], *counts, refused or "none")
+    console().print(table)
