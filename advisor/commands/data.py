@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from tools.market.inspection import Inspection
     from tools.market.lake import Holding, Imported
 
-app = typer.Typer(help="Bar files and the bar lake: check, import, show.", no_args_is_help=True)
+app = typer.Typer(
+    help="Bar files and the bar lake: check, import, fetch, show.", no_args_is_help=True
+)
 
 SHOWN_PER_REASON = 3
 SHOWN_DATES = 5
@@ -52,9 +54,6 @@ _From = Annotated[
     datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session.")
 ]
 _To = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session.")]
-
-
-app.command("fetch")(fetch)
 
 
 @app.command("check")
@@ -116,6 +115,9 @@ def import_(
             for one, got in zip(found, imported, strict=True)
         ]
         print_json({"lake": str(lake), "timeframe": timeframe, "symbols": rows})
+
+
+app.command("fetch")(fetch)
 
 
 @app.command("show")
