@@ -21,6 +21,7 @@ from advisor.market import Market, MarketRequest
 from advisor.results import ReplayResult
 from advisor.session import run_day, trading_day
 from advisor.settings import Settings
+from quant_core.authority import Authority
 from quant_core.calendar import to_datetime
 from quant_core.types import Snapshot
 from tools.errors import BadInput
@@ -227,6 +228,8 @@ def _result(
     snapshots: list[Snapshot],
     heads: dict[str, str],
 ) -> ReplayResult:
+    grant = lanes[0].grant
+    authority = [grant(past) for past in range(len(market.sessions))] if grant else []
     return ReplayResult(
         run_id=run_id,
         config_hash=settings.config_hash(),
@@ -244,8 +247,20 @@ def _result(
         bars_accepted=market.bars_accepted,
         benchmark=market.benchmark(),
         chain_heads=heads,
-        notes=[*market.notes, *_not_armed(snapshots)],
+        notes=[*market.notes, *_not_armed(snapshots), *_authority_note(authority)],
+        authority=authority,
     )
+
+
+def _authority_note(authority: list[Authority]) -> list[str]:
+    """What was earned, in one line; nothing where authority is fixed."""
+    if not authority:
+        return []
+    opened = sum(one.value > 0.0 for one in authority)
+    return [
+        f"authority is earned: above 0 in {opened} of {len(authority)} sessions; "
+        f"in the last one {authority[-1].value:.3f}: {authority[-1].reason}"
+    ]
 
 
 def _not_armed(snapshots: list[Snapshot]) -> list[str]:

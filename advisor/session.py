@@ -48,6 +48,8 @@ def run_day(
 def _begin(lane: Lane, day: TradingDay, settings: Settings) -> None:
     """Put a lane at the open of a session."""
     lane.day, lane.row, lane.pending = day.session.date, 0, []
+    if lane.grant is not None:
+        lane.authority = lane.grant(len(lane.daily_returns))
     cap = settings.stdev.atr_percentile_cap
     open_session(
         lane.desk,

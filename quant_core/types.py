@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Literal
 
 Side = Literal[-1, 0, 1]
-Lane = Literal["advised", "baseline", "placebo"]
+Lane = Literal["advised", "baseline", "placebo", "shadow"]
 
 
 class Setup(StrEnum):
