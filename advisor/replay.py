@@ -18,6 +18,7 @@ from advisor.bootstrap import RECORDINGS, ReplayOptions, advisers, make_lanes
 from advisor.cycle import dependencies
 from advisor.lanes import Lane, TradingDay
 from advisor.market import Market, MarketRequest
+from advisor.requests import keep_request
 from advisor.results import ReplayResult
 from advisor.session import run_day, trading_day
 from advisor.settings import Settings
@@ -50,10 +51,17 @@ def run_identity(
     request: MarketRequest, options: ReplayOptions, settings: Settings, market: Market
 ) -> str:
     """What makes this replay this replay (16 hexadecimal digits)."""
+    return identity_of(settings.config_hash(), market.digest, code_version(), request, options)
+
+
+def identity_of(
+    config_hash: str, digest: str, code: str, request: MarketRequest, options: ReplayOptions
+) -> str:
+    """The identity of a replay of these settings, bars and code, as `run_identity` makes it."""
     parts = [
-        settings.config_hash(),
-        market.digest,
-        code_version(),
+        config_hash,
+        digest,
+        code,
         str(request.first),
         str(request.last),
         list(request.symbols),
@@ -84,6 +92,7 @@ def replay(
         _open_ledger(folder, run_id, options, settings) as store,
         advisers(options, settings, folder, store, run_id) as chosen,
     ):
+        keep_request(folder, request, options, market.digest)
         lanes = make_lanes(count, options, settings, chosen)
         opened = _take_up(store, run_id, lanes, market)
         snapshots = _run(run_id, lanes, market, settings, store, opened, progress)

@@ -127,7 +127,8 @@ def log_score(forecasts: Floats, outcomes: Floats) -> float:
 
 def reliability_table(forecasts: Floats, outcomes: Floats, bins: int = BINS) -> tuple[Bin, ...]:
     """Forecasts in bins of equal width, each with what happened; empty bins say NaN."""
-    edges = np.linspace(0.0, 1.0, bins + 1)
+    # i / bins, not linspace: a forecast of 0.6 must find the edge 0.6 and not 0.6000000000000001.
+    edges = np.arange(bins + 1) / bins
     places = np.clip(np.searchsorted(edges, forecasts, side="right") - 1, 0, bins - 1)
     found = []
     for i in range(bins):
