@@ -9,7 +9,7 @@ The same engine, cycle by cycle, with the advice that the ledger has:
 
 A replay writes one placebo, not twenty: nineteen more lanes would make every replay and every
 ledger several times larger for the sake of a question that is asked afterwards, and the answer
-follows from the ledger and the bars. Here a lane of seven symbols takes a tenth of a second a month.
+follows from the ledger and the bars. Here seven symbols take a tenth of a second a lane and month.
 """
 
 import math

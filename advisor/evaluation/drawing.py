@@ -145,6 +145,6 @@ def _text(x: float, y: float, text: str, name: str) -> str:
 
 def _svg(width: int, height: int, label: str, parts: Sequence[str], name: str = "figure") -> str:
     return (
-        f'<svg class="{name}" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape(label)}">{"".join(parts)}</svg>'
+        f'<div class="scroll"><svg class="{name}" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(label)}">{"".join(parts)}</svg></div>'
     )

@@ -124,6 +124,11 @@ class Evaluation:
     authority: list[Authority]
     notes: list[str]
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether any of it rests on bars that were generated."""
+        return any(run.feed == "synthetic" for run in self.runs)
+
 
 def difference(name: str, question: str, left: Floats, right: Floats) -> Difference:
     """The paired difference of two lanes' daily profits ($), and its words."""

@@ -25,7 +25,6 @@ EVENTS = {
 def render(evaluation: Evaluation) -> str:
     """The whole page."""
     style = styles(STYLES)
-    synthetic = any(run.feed == "synthetic" for run in evaluation.runs)
     sections = [
         _result(evaluation),
         _timing(evaluation),
@@ -38,7 +37,7 @@ def render(evaluation: Evaluation) -> str:
     return _TEMPLATE.format(
         policy=policy(style),
         style=style,
-        banner=_SYNTHETIC if synthetic else "",
+        banner=_SYNTHETIC if evaluation.synthetic else "",
         period=escape(period(evaluation)),
         headline=escape(headline(evaluation.differences)),
         sections="".join(sections),
@@ -143,7 +142,7 @@ def _confidence(evaluation: Evaluation) -> str:
 
 def _reliability(one: Forecasts) -> str:
     rows = [
-        [f"{bin.low:.0%} to {bin.high:.0%}".replace("%", " %"), f"{bin.count:,}",
+        [f"{100 * bin.low:.0f}–{100 * bin.high:.0f} %", f"{bin.count:,}",
          percent(bin.forecast, 1, signed=False), percent(bin.observed, 1, signed=False),
          f"{percent(bin.least, 0, signed=False)} to {percent(bin.most, 0, signed=False)}"]
         for bin in one.scores.bins

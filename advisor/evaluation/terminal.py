@@ -10,12 +10,14 @@ from advisor.evaluation.findings import LUCK, Evaluation, headline
 from advisor.evaluation.page import interval, number, period
 from advisor.report.figures import DASH, money, percent
 
+SYNTHETIC = "SYNTHETIC bars: generated, not recorded from a market"
 _STYLES = {"better": "green", "worse": "red", LUCK: "yellow"}
 
 
 def terminal_evaluation(evaluation: Evaluation) -> RenderableType:
     """Headline, differences, timing, confidence, rulings, cost, failures."""
     parts: list[RenderableType] = [
+        *([Text(SYNTHETIC, "bold yellow")] if evaluation.synthetic else []),
         Text(period(evaluation), style="dim"),
         Text(headline(evaluation.differences), style="bold"),
         _differences(evaluation),

@@ -128,7 +128,7 @@ def test_the_event_and_its_opposite_score_the_same(pairs):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_forecasts_drawn_from_their_own_probabilities_are_calibrated(seed):
-    """100 samples a seed: |z| ≤ 1.96 in 95 % ± 3.3 %, and every bin's interval holds its mean mostly."""
+    """100 samples a seed: |z| ≤ 1.96 mostly, and so do the intervals of bins hold their mean."""
     draw = np.random.Generator(np.random.PCG64(seed))
     calm, held, bins = 0, 0, 0
     for _ in range(100):
