@@ -12,7 +12,7 @@ from quant_core.bars import Floats
 from quant_core.scoring import Scores
 
 WIDTH, HEIGHT = 960, 280
-LEFT, RIGHT, TOP, BOTTOM = 74, 16, 12, 26
+LEFT, RIGHT, TOP, BOTTOM = 74, 36, 12, 26
 DATES_SHOWN = 8
 
 

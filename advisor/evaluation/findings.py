@@ -17,6 +17,7 @@ from quant_core.bootstrap import MINIMUM_SESSIONS, PairedDifference, paired_diff
 from quant_core.scoring import Scores
 
 LUCK = "not distinguishable from luck"
+NO_EFFECT = "the order made no difference on any day"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +157,8 @@ def timing(own: Floats, placebos: Floats) -> Timing | None:
     as_good = int(np.sum(totals >= total - 0.005))
     chance = (1 + as_good) / (1 + len(totals))
     words = "better than chance" if chance <= 0.05 else LUCK
+    if np.all(np.abs(placebos - own) < 0.005):
+        words = NO_EFFECT
     if as_good == len(totals) and np.all(totals > total + 0.005):
         words = "worse than every random order"
     return Timing(

@@ -89,12 +89,12 @@ def read_run(folder: Path, elsewhere: Elsewhere) -> KeptRun:
     notes = []
     if run.code_version != code_version():
         notes.append(
-            f"{folder.name} was replayed by code {run.code_version} and is evaluated by "
+            f"the run in {folder} was replayed by code {run.code_version} and is evaluated by "
             f"{code_version()}; the baseline was run again and came out the same"
         )
     if kept.options.asks_model and calls is None:
         notes.append(
-            f"{folder.name} has no {RECORDINGS}: what its models cost is unknown and is not "
+            f"{folder} has no {RECORDINGS}: what its models cost is unknown and is not "
             "charged; name the file with --recordings"
         )
     return KeptRun(

@@ -10,7 +10,7 @@ from html import escape
 
 from advisor.evaluation import drawing
 from advisor.evaluation.calls import usd_by_session
-from advisor.evaluation.findings import Evaluation, Forecasts, headline
+from advisor.evaluation.findings import NO_EFFECT, Evaluation, Forecasts, headline
 from advisor.report.figures import DASH, MINUS, count, money, percent
 from advisor.report.page import policy, styles
 from quant_core.bootstrap import PairedDifference
@@ -101,8 +101,11 @@ def _timing(evaluation: Evaluation) -> str:
     timing = evaluation.timing
     if timing is None:
         return ""
+    title = "Was it the timing?"
+    if timing.words == NO_EFFECT:
+        return _section(title, f"<p>Nothing to judge by: {escape(NO_EFFECT)}.</p>")
     return _section(
-        "Was it the timing?",
+        title,
         f"<p>The multipliers in their own order made more than {timing.beaten} of "
         f"{timing.shuffles} random orders of the same day, all without vetoes. A random order "
         f"does at least as well with a chance of {percent(timing.chance, 0, signed=False)}: "

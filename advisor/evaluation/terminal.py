@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from advisor.evaluation.findings import LUCK, Evaluation, headline
+from advisor.evaluation.findings import LUCK, NO_EFFECT, Evaluation, Timing, headline
 from advisor.evaluation.page import interval, number, period
 from advisor.report.figures import DASH, money, percent
 
@@ -22,11 +22,15 @@ def terminal_evaluation(evaluation: Evaluation) -> RenderableType:
         Text(headline(evaluation.differences), style="bold"),
         _differences(evaluation),
     ]
-    if timing := evaluation.timing:
+    if evaluation.timing:
+        parts.append(Text(_timing(evaluation.timing)))
+    if evaluation.authority:
+        opened = sum(one.value > 0.0 for one in evaluation.authority)
+        last = evaluation.authority[-1]
         parts.append(
             Text(
-                f"timing: more than {timing.beaten} of {timing.shuffles} random orders "
-                f"(chance {percent(timing.chance, 0, signed=False)}): {timing.words}"
+                f"authority: above 0 in {opened} of {len(evaluation.authority)} sessions; "
+                f"{last.value:.3f} in the last one: {last.reason}"
             )
         )
     if evaluation.forecasts:
@@ -44,12 +48,24 @@ def terminal_evaluation(evaluation: Evaluation) -> RenderableType:
     return Group(*parts, *(Text(f"! {note}", style="yellow") for note in evaluation.notes))
 
 
+def _timing(timing: Timing) -> str:
+    if timing.words == NO_EFFECT:
+        return f"timing: {NO_EFFECT}"
+    return (
+        f"timing: more than {timing.beaten} of {timing.shuffles} random orders "
+        f"(chance {percent(timing.chance, 0, signed=False)}): {timing.words}"
+    )
+
+
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in columns:
         left = name in ("", "confidence of", "finding", "author", "ruling")
         table.add_column(
-            name, justify="left" if left else "right", min_width=15 * (name == "finding")
+            name,
+            justify="left" if left else "right",
+            min_width=15 if name == "finding" else None,
+            overflow="fold" if name == "author" else "ellipsis",
         )
     return table
 

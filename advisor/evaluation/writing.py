@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, fields
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ def as_plain(evaluation: Evaluation) -> dict[str, Any]:
 def _value(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
+    if isinstance(value, date):
+        return str(value)
     if isinstance(value, dict):
         return {name: _value(one) for name, one in value.items()}
     if isinstance(value, list):

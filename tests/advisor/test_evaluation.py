@@ -20,7 +20,7 @@ from advisor.cli import app
 from advisor.evaluation import Elsewhere, as_plain, evaluate, write_evaluation
 from advisor.evaluation.again import run_again
 from advisor.evaluation.calls import costs, latencies
-from advisor.evaluation.findings import LUCK, Timing, headline, timing
+from advisor.evaluation.findings import LUCK, NO_EFFECT, Timing, headline, timing
 from advisor.evaluation.kept import read_run
 from advisor.evaluation.page import render
 from advisor.market import MarketRequest, prepare_market
@@ -199,6 +199,9 @@ def test_orders_that_make_the_same_are_not_beaten() -> None:
     found = timing(np.array([1.0, 2.0]), np.array([[2.0, 1.0 + 1e-12]] * 3))
     assert isinstance(found, Timing)
     assert (found.beaten, found.chance, found.words) == (0, 1.0, LUCK)
+    same = timing(np.array([1.0, 2.0]), np.array([[1.0, 2.0 + 1e-12]] * 3))
+    assert isinstance(same, Timing)
+    assert same.words == NO_EFFECT
 
 
 @pytest.mark.slow
@@ -250,6 +253,11 @@ def test_models_are_charged_by_session_and_their_failures_counted(tmp_path: Path
     assert any("trade_validation.v1" in author for author in authors)
     assert {one.ruling for one in found.rulings} == {"reduce"}
     assert found.failures[0].of == len(advised.analyses)
+
+    write_evaluation(found, tmp_path / "evaluation")
+    told = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())
+    assert told["costs"][0]["date"] == "2026-10-14"
+    assert "What did the models cost?" in render(found)
 
     (tmp_path / RECORDINGS).rename(tmp_path / "elsewhere.sqlite")
     unknown = evaluate([tmp_path], HERE, placebos=1)
