@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from advisor.lanes import Lane, shuffled_in_time
+from advisor.lanes import Lane, as_given, authority_after, shuffled_in_time
 from advisor.settings import Settings
 from graph import market_analysis, trade_validation
 from graph.history import LedgerHistory
 from graph.ports import Wiring
 from quant_core import rules
+from quant_core.authority import Authority
 from quant_core.desk import Desk
 from quant_core.events import EventLog
 from tools.errors import BadInput
@@ -137,4 +138,15 @@ def make_lanes(
     if options.analyst == "none":
         return advised, baseline
     placebo.analyst = shuffled_in_time(advised, settings.lanes.placebo_seed)
-    return advised, baseline, placebo
+    if settings.analysis.authority == "fixed":
+        return advised, baseline, placebo
+    shadow = lane("shadow")
+    shadow.analyst = as_given(advised)
+
+    def grant(sessions: int) -> Authority:
+        """What the sessions that are over allow; whatever the lanes have done since."""
+        past = shadow.daily_returns[:sessions], baseline.daily_returns[:sessions]
+        return authority_after(*past, settings.analysis)
+
+    advised.grant = placebo.grant = grant
+    return advised, baseline, placebo, shadow

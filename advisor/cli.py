@@ -10,7 +10,17 @@ import sys
 
 import typer
 
-from advisor.commands import alerts, data, doctor, features, graph, ledger, replay, settings
+from advisor.commands import (
+    alerts,
+    data,
+    doctor,
+    evaluate,
+    features,
+    graph,
+    ledger,
+    replay,
+    settings,
+)
 
 app = typer.Typer(
     name="advisor",
@@ -21,6 +31,7 @@ app = typer.Typer(
 )
 app.command("replay")(replay.replay)
 app.command("demo")(replay.demo)
+app.command("evaluate")(evaluate.evaluate)
 app.command("settings")(settings.settings)
 app.command("doctor")(doctor.doctor)
 app.add_typer(alerts.app, name="alerts")

@@ -13,6 +13,7 @@ import numpy as np
 from advisor.execution import order_for
 from advisor.lanes import Lane, TradingDay
 from advisor.settings import Settings
+from quant_core.authority import limited
 from quant_core.calendar import to_datetime
 from quant_core.cycles import CycleRows
 from quant_core.desk import RISK_STATES
@@ -99,13 +100,10 @@ def _analyse(lane: Lane, day: TradingDay, settings: Settings) -> Analysis | None
 
 
 def _apply_pending(lane: Lane) -> None:
-    """Put the advice that applies by now in force."""
+    """Put the advice that applies by now in force, as far as the lane's authority reaches."""
     while lane.pending and lane.pending[0][0] <= lane.row:
         _, until, multipliers = lane.pending.pop(0)
-        account = lane.desk.account
-        for name in ("mr_arm", "mr_trigger", "tc_arm", "tc_trigger"):
-            account[name] = getattr(multipliers, name)
-        account["multipliers_until"] = until
+        lane.desk.take_advice(limited(multipliers, lane.authority.value), until)
 
 
 def _next_stop(lane: Lane, day: TradingDay, until: int, settings: Settings) -> int:
@@ -207,6 +205,7 @@ def _close_day(lane: Lane, day: TradingDay, latest: list[LedgerRecord]) -> LaneD
         trades=int(account["trades_today"]),
         signals=len(signals),
         risk_state=RISK_STATES[int(account["risk_state"])],
+        notes=(lane.authority.in_words(),) if lane.grant is not None else (),
     )
 
 

@@ -4,17 +4,23 @@
 *placebo* takes the advised multipliers of the same session, shuffled in time: if it does as well
 as advised, the timing of the advice was worth nothing. The placebo has no veto, and it can only
 run once the session's advice is known.
+
+Where authority is earned there is a fourth lane, *shadow*: the advice at full reach, without
+vetoes. What it made more than the baseline in the sessions before is what the reach of the advised
+and placebo lanes is decided by (`quant_core.authority`), before each session, for all of it.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 
 import numpy as np
 
 from advisor.results import LaneResult
-from quant_core.calendar import Session, new_york
+from advisor.settings import AnalysisSettings
+from quant_core.authority import Authority, earned, full_authority
+from quant_core.calendar import NEW_YORK, Session, new_york
 from quant_core.cycles import CycleRows
 from quant_core.desk import Desk
 from quant_core.events import EventLog
@@ -50,7 +56,9 @@ class Lane:
     """One lane on its way through the sessions: its desk, its advisers, and where it stands.
 
     `day` and `row` say which minute comes next; `pending` holds advice that was given but does
-    not apply yet, as (row, expiry in epoch minutes, multipliers).
+    not apply yet, as (row, expiry in epoch minutes, multipliers). `authority` is how far advice
+    may reach in this session; `grant` finds it from the number of sessions that are over, and is
+    None where it is always full.
     """
 
     name: str
@@ -60,6 +68,8 @@ class Lane:
     day: date | None = None
     row: int = 0
     pending: list[tuple[int, int, Multipliers]] = field(default_factory=list)
+    authority: Authority = field(default_factory=full_authority)
+    grant: Callable[[int], Authority] | None = None
     log: EventLog
     daily_returns: list[float] = field(default_factory=list)
     records: list[LedgerRecord] = field(default_factory=list)
@@ -74,6 +84,7 @@ class Lane:
                 "pending": [
                     [row, until, multipliers.as_tuple()] for row, until, multipliers in self.pending
                 ],
+                "authority": asdict(self.authority),
                 "daily_returns": self.daily_returns,
                 "desk": self.desk.dump().decode(),
             }
@@ -88,6 +99,7 @@ class Lane:
             (row, until, Multipliers(mr_arm=m[0], mr_trigger=m[1], tc_arm=m[2], tc_trigger=m[3]))
             for row, until, m in state["pending"]
         ]
+        self.authority = Authority(**state["authority"])
         self.daily_returns = state["daily_returns"]
         self.desk = Desk.load(state["desk"].encode())
 
@@ -120,19 +132,23 @@ class Lane:
         return found
 
 
+def as_given(advised: Lane) -> Analyst:
+    """An analyst that repeats the advised lane's analyses of the same moments."""
+
+    def analyse(view: MarketView) -> Analysis:
+        return next(given for given in today(view) if given.as_of == view.as_of)
+
+    today = _today_in(advised)
+    return analyse
+
+
 def shuffled_in_time(advised: Lane, seed: int) -> Analyst:
     """The placebo's analyst: today's advised analyses in a random order, fixed by seed and date."""
 
     def analyse(view: MarketView) -> Analysis:
-        day = new_york(view.as_of)[:10]
-        given = [
-            record
-            for record in advised.records
-            if isinstance(record, Analysis) and new_york(record.as_of)[:10] == day
-        ]
-        order = np.random.Generator(np.random.PCG64([seed, int(day.replace("-", ""))])).permutation(
-            len(given)
-        )
+        given = today(view)
+        date_number = int(new_york(view.as_of)[:10].replace("-", ""))
+        order = np.random.Generator(np.random.PCG64([seed, date_number])).permutation(len(given))
         slot = next(i for i, analysis in enumerate(given) if analysis.as_of == view.as_of)
         source: Analysis = given[order[slot]]
         return replace(
@@ -144,4 +160,35 @@ def shuffled_in_time(advised: Lane, seed: int) -> Analyst:
             evidence=(),
         )
 
+    today = _today_in(advised)
     return analyse
+
+
+def _today_in(advised: Lane) -> Callable[[MarketView], list[Analysis]]:
+    """The advised lane's analyses of a view's session; looked up once, it is over by then."""
+    known: dict[date, list[Analysis]] = {}
+
+    def today(view: MarketView) -> list[Analysis]:
+        day = view.as_of.astimezone(NEW_YORK).date()
+        if day not in known:
+            known.clear()
+            known[day] = [
+                record
+                for record in advised.records
+                if isinstance(record, Analysis) and record.as_of.astimezone(NEW_YORK).date() == day
+            ]
+        return known[day]
+
+    return today
+
+
+def authority_after(
+    shadow: Sequence[float], baseline: Sequence[float], rules: AnalysisSettings
+) -> Authority:
+    """The authority for the session that follows these daily returns of two lanes."""
+    return earned(
+        np.array(shadow) - np.array(baseline),
+        minimum_sessions=rules.authority_minimum_sessions,
+        error_rate=rules.authority_error_rate,
+        full_at=rules.authority_full_at,
+    )

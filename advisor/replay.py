@@ -18,9 +18,11 @@ from advisor.bootstrap import RECORDINGS, ReplayOptions, advisers, make_lanes
 from advisor.cycle import dependencies
 from advisor.lanes import Lane, TradingDay
 from advisor.market import Market, MarketRequest
+from advisor.requests import keep_request
 from advisor.results import ReplayResult
 from advisor.session import run_day, trading_day
 from advisor.settings import Settings
+from quant_core.authority import Authority
 from quant_core.calendar import to_datetime
 from quant_core.types import Snapshot
 from tools.errors import BadInput
@@ -49,10 +51,17 @@ def run_identity(
     request: MarketRequest, options: ReplayOptions, settings: Settings, market: Market
 ) -> str:
     """What makes this replay this replay (16 hexadecimal digits)."""
+    return identity_of(settings.config_hash(), market.digest, code_version(), request, options)
+
+
+def identity_of(
+    config_hash: str, digest: str, code: str, request: MarketRequest, options: ReplayOptions
+) -> str:
+    """The identity of a replay of these settings, bars and code, as `run_identity` makes it."""
     parts = [
-        settings.config_hash(),
-        market.digest,
-        code_version(),
+        config_hash,
+        digest,
+        code,
         str(request.first),
         str(request.last),
         list(request.symbols),
@@ -83,6 +92,7 @@ def replay(
         _open_ledger(folder, run_id, options, settings) as store,
         advisers(options, settings, folder, store, run_id) as chosen,
     ):
+        keep_request(folder, request, options, market.digest)
         lanes = make_lanes(count, options, settings, chosen)
         opened = _take_up(store, run_id, lanes, market)
         snapshots = _run(run_id, lanes, market, settings, store, opened, progress)
@@ -227,6 +237,8 @@ def _result(
     snapshots: list[Snapshot],
     heads: dict[str, str],
 ) -> ReplayResult:
+    grant = lanes[0].grant
+    authority = [grant(past) for past in range(len(market.sessions))] if grant else []
     return ReplayResult(
         run_id=run_id,
         config_hash=settings.config_hash(),
@@ -244,8 +256,20 @@ def _result(
         bars_accepted=market.bars_accepted,
         benchmark=market.benchmark(),
         chain_heads=heads,
-        notes=[*market.notes, *_not_armed(snapshots)],
+        notes=[*market.notes, *_not_armed(snapshots), *_authority_note(authority)],
+        authority=authority,
     )
+
+
+def _authority_note(authority: list[Authority]) -> list[str]:
+    """What was earned, in one line; nothing where authority is fixed."""
+    if not authority:
+        return []
+    opened = sum(one.value > 0.0 for one in authority)
+    return [
+        f"authority is earned: above 0 in {opened} of {len(authority)} sessions; "
+        f"in the last one {authority[-1].value:.3f}: {authority[-1].reason}"
+    ]
 
 
 def _not_armed(snapshots: list[Snapshot]) -> list[str]:

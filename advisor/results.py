@@ -9,6 +9,7 @@ from datetime import date
 
 import pyarrow as pa
 
+from quant_core.authority import Authority
 from quant_core.bars import Gap
 from quant_core.calendar import Session
 from quant_core.cycles import CycleRows
@@ -47,7 +48,8 @@ class ReplayResult:
     """All lanes of a run on the same bars; the first lane is the one that is exported.
 
     `bar_rejections` has the columns of `rejections.parquet`; `benchmark` is the close-to-close
-    return of an equal-weight holding of the watchlist, one value per session.
+    return of an equal-weight holding of the watchlist, one value per session. `authority` has one
+    entry per session where it is earned, and none where it is fixed.
     """
 
     run_id: str
@@ -67,6 +69,7 @@ class ReplayResult:
     benchmark: list[float]
     chain_heads: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    authority: list[Authority] = field(default_factory=list)
 
     @property
     def main(self) -> LaneResult:

@@ -39,15 +39,17 @@ def run_day(
         if lane.finished(day):
             continue
         if lane.day != day.session.date:
-            _begin(lane, day, deps.settings)
+            begin_day(lane, day, deps.settings)
         while lane.row < day.session.minutes:
             run_cycle(lane, day, day.session.minutes, deps)
             progress(lane, day)
 
 
-def _begin(lane: Lane, day: TradingDay, settings: Settings) -> None:
+def begin_day(lane: Lane, day: TradingDay, settings: Settings) -> None:
     """Put a lane at the open of a session."""
     lane.day, lane.row, lane.pending = day.session.date, 0, []
+    if lane.grant is not None:
+        lane.authority = lane.grant(len(lane.daily_returns))
     cap = settings.stdev.atr_percentile_cap
     open_session(
         lane.desk,

@@ -45,13 +45,19 @@ class AnalysisSettings(_Group):
     """When the market is analysed, and for how long an answer counts.
 
     In replay an answer applies `latency_bars` bars after the last bar it saw (1 = the next bar).
-    A model that has not answered within `deadline_seconds` has not answered.
+    A model that has not answered within `deadline_seconds` has not answered. `authority` says how
+    far multipliers may reach: the whole range (`fixed`), or as far as measured skill has `earned`,
+    from `authority_minimum_sessions` on, with the rest as `quant_core.authority` says.
     """
 
     interval_minutes: int = Field(15, ge=5, le=60)
     latency_bars: int = Field(1, ge=1, le=60)
     deadline_seconds: float = Field(45.0, gt=0, le=300)
     expiry_intervals: int = Field(2, ge=1, le=10)
+    authority: Literal["fixed", "earned"] = "fixed"
+    authority_minimum_sessions: int = Field(20, ge=5, le=1000)
+    authority_error_rate: float = Field(0.05, gt=0, le=0.5)
+    authority_full_at: float = Field(0.5, gt=0, le=1)
 
 
 class ValidationSettings(_Group):

@@ -41,6 +41,10 @@ def summarise(result: ReplayResult, settings: Settings) -> dict[str, Any]:
             name: _lane(lane, result, baseline) for name, lane in result.lanes.items()
         },
         "advised_minus_baseline": _paired(result),
+        "authority": [
+            {"date": str(session.date), **asdict(one)}
+            for session, one in zip(result.sessions, result.authority, strict=True)
+        ] if result.authority else None,
         "bars": _bars(result),
         "gaps": [
             {

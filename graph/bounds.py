@@ -138,24 +138,19 @@ class Bounding:
             self.findings.append(Finding(kind, name, self.ground.mask.unmask(detail)))
 
 
-def multiplier_range(authority: float) -> tuple[float, float]:
-    """The range that an authority in [0, 1] opens: [1, 1] at 0, [0.5, 2.0] at 1."""
-    return max(LOWEST, 2.0**-authority), min(HIGHEST, 2.0**authority)
+def bound_analysis(answer: Mapping[str, Any], ground: Ground) -> dict[str, Any]:
+    """The plain parts of an `Analysis`, and `findings`.
 
-
-def bound_analysis(
-    answer: Mapping[str, Any], ground: Ground, authority: float = 1.0
-) -> dict[str, Any]:
-    """The plain parts of an `Analysis`, and `findings`."""
+    Multipliers keep their whole range here: how much of it counts is the lane's authority.
+    """
     bounding = Bounding(answer, ground)
-    low, high = multiplier_range(authority)
     opportunities = [
         f"{symbol}: {part.text('comment', LINE_LIMIT)}"
         for part in bounding.parts("opportunities", OPPORTUNITIES)
         if (symbol := part.symbol())
     ]
     return {
-        "multipliers": {name: bounding.number(name, low, high, 1.0) for name in MULTIPLIERS},
+        "multipliers": {name: bounding.number(name, LOWEST, HIGHEST, 1.0) for name in MULTIPLIERS},
         "confidence": bounding.number("confidence", 0.0, 100.0, 0.0),
         "assessment": bounding.text("assessment"),
         "reasoning": bounding.text("reasoning"),

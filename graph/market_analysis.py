@@ -14,7 +14,7 @@ import operator
 from typing import Annotated, Any, TypedDict, cast
 
 from graph.asking import ANSWERED, FAILED, ask, opinion_of, route
-from graph.bounds import Ground, bound_analysis, in_words, multiplier_range
+from graph.bounds import HIGHEST, LOWEST, Ground, bound_analysis, in_words
 from graph.machine import Machine, add_read, state_graph
 from graph.opinions import Keep, Opinion, calls_of, findings_of, run
 from graph.ports import Runtime, Wiring
@@ -43,11 +43,10 @@ UNREAD = "a read failed or nothing is known"
 
 
 class AnalysisState(TypedDict, total=False):
-    """`view`, `mask` and `authority` are given; every node adds what it is named after."""
+    """`view` and `mask` are given; every node adds what it is named after."""
 
     view: dict[str, Any]
     mask: bool
-    authority: float
     technicals: dict[str, Sheet]
     news: list[dict[str, str]]
     positions: Sheet
@@ -101,7 +100,7 @@ def bound(state: AnalysisState, runtime: Runtime) -> AnalysisState:  # noqa: ARG
     ids = {**shown["ids"], **news_ids(state["news"])}
     mask = mask_of(view_from(state["view"]), state["mask"])
     ground = Ground(mask=mask, ids=ids, prices=shown["prices"])
-    bounded = bound_analysis(state["answer"] or {}, ground, state["authority"])
+    bounded = bound_analysis(state["answer"] or {}, ground)
     return {"bounded": bounded, "outcome": "bounded"}
 
 
@@ -112,8 +111,7 @@ def degrade(state: AnalysisState, runtime: Runtime) -> AnalysisState:  # noqa: A
 
 def prompt_of(state: AnalysisState) -> Prompt:
     """The question, from nothing but the state."""
-    low, high = multiplier_range(state["authority"])
-    rules = [("multiplier.range", f"{low:.2f} to {high:.2f}, 1.0 changes nothing")]
+    rules = [("multiplier.range", f"{LOWEST:.2f} to {HIGHEST:.2f}, 1.0 changes nothing")]
     return render(
         NAME,
         VERSION,
@@ -148,7 +146,7 @@ MACHINE = Machine(NAME, build)
 
 def analyse(view: MarketView, wiring: Wiring) -> Opinion[Analysis]:
     """Run the machine on a view."""
-    given = {"view": plain_view(view), "mask": wiring.mask, "authority": wiring.authority}
+    given = {"view": plain_view(view), "mask": wiring.mask}
     end = run(MACHINE, given, wiring)
     if end.get("failure") or "bounded" not in end:
         return Opinion(value=_degraded(view, end), calls=calls_of(end))

@@ -71,9 +71,8 @@ class Wiring:
 
     `model` may be None where a machine has rules to fall back on (premarket). `seconds` is the
     deadline of one question. `news_hours` is how far back news is read. `mask` hides symbols,
-    dates and the text of news from the model. `authority` is how far multipliers may reach: 0 holds
-    them at 1, 1 opens [0.5, 2.0], between them [2^-a, 2^a]. `namespace` (the run's id) keeps the
-    checkpoints of different runs apart; without `checkpoints` nothing is kept.
+    dates and the text of news from the model. `namespace` (the run's id) keeps the checkpoints of
+    different runs apart; without `checkpoints` nothing is kept.
     """
 
     model: LanguageModel | None
@@ -83,15 +82,9 @@ class Wiring:
     seconds: float = 45.0
     news_hours: float = 24.0
     mask: bool = False
-    authority: float = 1.0
     namespace: str = ""
     checkpoints: "Checkpoints | None" = None
     progress: Progress | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse an authority that is none, NaN included."""
-        if not 0.0 <= self.authority <= 1.0:
-            raise ValueError(f"authority must lie in [0, 1], not {self.authority!r}")
 
 
 class Runtime(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quant_core.types import RiskState, State
+from quant_core.types import Multipliers, RiskState, State
 
 IDLE, MR_ARMED, TC_ARMED, TRIGGERED, IN_TRADE, COOLDOWN = range(len(State))
 ACTIVE, REDUCING, HALTED = range(len(RiskState))
@@ -114,6 +114,12 @@ class Desk:
         slots = np.frombuffer(base64.b64decode(parts["slots"]), SLOT).copy()
         account = np.frombuffer(base64.b64decode(parts["account"]), ACCOUNT).copy()
         return cls(slots, account)
+
+    def take_advice(self, multipliers: Multipliers, until: int) -> None:
+        """Put multipliers in force for bars that start before `until` (epoch minutes)."""
+        for name in ("mr_arm", "mr_trigger", "tc_arm", "tc_trigger"):
+            self.account[name] = getattr(multipliers, name)
+        self.account["multipliers_until"] = until
 
     def copy(self) -> "Desk":
         """An independent copy."""

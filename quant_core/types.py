@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Literal
 
 Side = Literal[-1, 0, 1]
-Lane = Literal["advised", "baseline", "placebo"]
+Lane = Literal["advised", "baseline", "placebo", "shadow"]
 
 
 class Setup(StrEnum):
@@ -131,7 +131,11 @@ class Multipliers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """An analyst's view of the market as of a moment, and the multipliers it asks for."""
+    """An analyst's view of the market as of a moment, and the multipliers it asks for.
+
+    `confidence` is the chance (0-100) that they do better than base thresholds until the next
+    analysis. How much of what is asked for counts is the lane's authority.
+    """
 
     as_of: datetime
     analyst: str
@@ -161,7 +165,11 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A validator's ruling on one signal. It can only let pass, reduce or refuse."""
+    """A validator's ruling on one signal. It can only let pass, reduce or refuse.
+
+    `confidence` is the chance (0-100) that the trade ends with a profit after costs, whatever the
+    ruling: that is what models are asked for and what all are scored by.
+    """
 
     ruling: Literal["approve", "reduce", "veto", "abstain"]
     size_factor: float = 1.0

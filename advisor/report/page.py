@@ -34,9 +34,9 @@ def render(payload: Mapping[str, Any]) -> str:
     run = payload["run"]
     synthetic = run["feed"] == "synthetic"
     banner = f'<div class="synthetic" role="note">{escape(SYNTHETIC)}</div>' if synthetic else ""
-    style, script = _style(), _script()
+    style, script = styles(STYLES), _script()
     parts = {
-        "policy": _policy(style, script),
+        "policy": policy(style, script),
         "title": escape(("SYNTHETIC · " if synthetic else "") + f"Replay of {run['period']}"),
         "banner": banner,
         "kicker": escape(f"Replay of {', '.join(payload['symbols'])} · {run['period']}"),
@@ -54,11 +54,10 @@ def _headline(parts: Sequence[str]) -> str:
     return " ".join(f'<span class="keep">{escape(part)}</span>' for part in parts)
 
 
-@lru_cache(maxsize=1)
-def _style() -> str:
-    return "\n".join(
-        (ASSETS / "css" / f"{name}.css").read_text(encoding="utf-8") for name in STYLES
-    )
+@lru_cache(maxsize=2)
+def styles(names: tuple[str, ...]) -> str:
+    """Style files as one, in this order; every page of ours is made of the same ones."""
+    return "\n".join((ASSETS / "css" / f"{name}.css").read_text(encoding="utf-8") for name in names)
 
 
 @lru_cache(maxsize=1)
@@ -68,9 +67,11 @@ def _script() -> str:
     return f'(() => {{\n"use strict";\n{body}}})();\n'
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str = "") -> str:
+    """A content security policy that lets a page run this style and script, and fetch nothing."""
+    scripts = f"script-src '{_digest(script)}'; " if script else ""
     return (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        f"default-src 'none'; style-src '{_digest(style)}'; {scripts}"
         "base-uri 'none'; form-action 'none'"
     )
 

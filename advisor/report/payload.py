@@ -5,6 +5,7 @@ clock, a locale or the order of a set, so the same result gives the same payload
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from advisor.report.premises import data_quality, snapshot_rows
 from advisor.report.records import Shared, lane_records
 from advisor.report.rules import ReportRules, daily_loss, loss_limit, steps_of_session
 from advisor.results import LaneResult, ReplayResult
+from quant_core.authority import limited
 from quant_core.bars import Floats, Ints
 from quant_core.calendar import NEW_YORK, Session, to_datetime, to_minute
 from quant_core.cycles import STATES
@@ -125,10 +127,12 @@ def _steps(
 ) -> list[list[Any]]:
     """Multipliers in force: [session, row, analysis or -1, reason, the four factors]."""
     began = {day.date: day.start_equity for day in lane.days}
+    granted = bool(result.authority) and lane.name != "shadow"
     found: list[list[Any]] = []
     for position, session in enumerate(result.sessions):
+        reach = result.authority[position].value if granted else 1.0
         mine = [
-            (number_, analysis)
+            (number_, replace(analysis, multipliers=limited(analysis.multipliers, reach)))
             for number_, analysis in enumerate(lane.analyses)
             if session.open <= to_minute(analysis.as_of) < session.close
         ]

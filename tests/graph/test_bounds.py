@@ -66,7 +66,7 @@ def test_ten_thousand_random_answers_stay_within_bounds() -> None:
     rng = random.Random(20250108)
     for _ in range(ROUNDS):
         answer = {name: junk(rng) for name in FIELDS if rng.random() < 0.7}
-        check_analysis(bound_analysis(answer, GROUND, rng.random()))
+        check_analysis(bound_analysis(answer, GROUND))
         check_verdict(bound_verdict(answer, GROUND))
         biases = bound_biases(answer, GROUND)
         assert set(biases["biases"]) <= set(SYMBOLS)

@@ -196,19 +196,8 @@ def test_progress_is_told_and_cannot_disturb() -> None:
     assert events[-2].failure == "refusal: as scripted"
 
 
-@pytest.mark.parametrize(
-    ("authority", "low", "high"), [(0.0, 1.0, 1.0), (0.5, 2**-0.5, 2**0.5), (1.0, 0.5, 2.0)]
-)
-def test_authority_says_how_far_multipliers_reach(
-    authority: float, low: float, high: float
-) -> None:
-    wired = wiring({**GOOD, "mr_arm": 0.1, "tc_arm": 9.0}, authority=authority)
+def test_the_model_is_asked_for_the_whole_range_and_bounded_to_it() -> None:
+    wired = wiring({**GOOD, "mr_arm": 0.1, "tc_arm": 9.0})
     multipliers = analyse(view(), wired).value.multipliers
-    assert (multipliers.mr_arm, multipliers.tc_arm) == (low, high)
-    assert f"multiplier.range = {low:.2f} to {high:.2f}," in model_of(wired).shown
-
-
-@pytest.mark.parametrize("authority", [-0.1, 1.1, NAN])
-def test_an_authority_outside_its_range_is_refused(authority: float) -> None:
-    with pytest.raises(ValueError, match="authority must lie in"):
-        wiring(authority=authority)
+    assert (multipliers.mr_arm, multipliers.tc_arm) == (0.5, 2.0)
+    assert "multiplier.range = 0.50 to 2.00," in model_of(wired).shown

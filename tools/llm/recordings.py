@@ -84,9 +84,21 @@ class RecordingsFile:
                 row = self._connection.execute(question, (key, sequence)).fetchone()
         except sqlite3.Error as error:
             raise BadInput(f"{self._place} cannot be read: {error}") from error
-        if row is None:
-            return None
-        sha256, content = row
+        return None if row is None else self._checked(key, sequence, *row)
+
+    def all(self) -> list[LlmCall]:
+        """Every call in the order in which it was kept; BadInput when one has been changed."""
+        try:
+            with self._lock:
+                rows = self._connection.execute(
+                    "SELECT key, sequence, sha256, content FROM calls ORDER BY rowid"
+                ).fetchall()
+        except sqlite3.Error as error:
+            raise BadInput(f"{self._place} cannot be read: {error}") from error
+        return [self._checked(*row) for row in rows]
+
+    def _checked(self, key: str, sequence: int, sha256: str, content: str) -> LlmCall:
+        """A row's call; BadInput when its content is not what was kept."""
         if hashlib.sha256(content.encode()).hexdigest() != sha256:
             raise BadInput(f"{self._place}: the recording {key[:12]}/{sequence} has been changed")
         return msgspec.json.decode(content, type=LlmCall)

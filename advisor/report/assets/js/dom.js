@@ -53,4 +53,4 @@ function segments(label, options, value, onpick) {
 
 const swatch = (lane) => h("i", { class: `swatch lane-${laneClass(lane)}`, "aria-hidden": "true" });
 
-const laneClass = (name) => (["advised", "baseline", "placebo"].includes(name) ? name : "other");
+const laneClass = (name) => (["advised", "baseline", "placebo", "shadow"].includes(name) ? name : "other");

@@ -1,0 +1,70 @@
+"""What a replay was asked, kept beside its ledger: where its bars are and who advised.
+
+`request.json` is for convenience: an evaluation finds the bars again without being told. It is not
+to be trusted and need not be: bars and request are part of the run's identity, and are checked
+against it. Paths are absolute, so that it does not matter from where one evaluates.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from advisor.bootstrap import ReplayOptions
+from advisor.market import MarketRequest
+from tools.errors import BadInput
+
+REQUEST = "request.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRequest:
+    """A request, who advised, and the digest of the bars that were accepted."""
+
+    request: MarketRequest
+    options: ReplayOptions
+    digest: str
+
+
+def keep_request(folder: Path, request: MarketRequest, options: ReplayOptions, digest: str) -> None:
+    """Write the request of a replay into its folder."""
+    values = {
+        "bars": [str(path.resolve()) for path in request.bars],
+        "daily": str(request.daily.resolve()) if request.daily else None,
+        "from": str(request.first),
+        "to": str(request.last),
+        "symbols": list(request.symbols),
+        "analyst": options.analyst,
+        "validation": options.validation,
+        "bars_digest": digest,
+    }
+    (folder / REQUEST).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def kept_request(folder: Path) -> KeptRequest:
+    """The request of the replay in a folder; BadInput when it is missing or unreadable."""
+    place = folder / REQUEST
+    if not place.is_file():
+        raise BadInput(
+            f"{folder} has no {REQUEST}: it was not written by `advisor replay` or `demo`, or by "
+            "an older version; replay it again with --fresh"
+        )
+    try:
+        return _read(json.loads(place.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{place} cannot be read ({type(error).__name__}: {error}); replay again with --fresh"
+        ) from error
+
+
+def _read(values: dict[str, Any]) -> KeptRequest:
+    request = MarketRequest(
+        bars=tuple(Path(path) for path in values["bars"]),
+        daily=Path(values["daily"]) if values["daily"] else None,
+        first=date.fromisoformat(values["from"]),
+        last=date.fromisoformat(values["to"]),
+        symbols=tuple(values["symbols"]),
+    )
+    options = ReplayOptions(analyst=values["analyst"], validation=values["validation"])
+    return KeptRequest(request=request, options=options, digest=values["bars_digest"])
