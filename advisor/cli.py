@@ -2,15 +2,15 @@
 
 Exit codes: 0 done · 2 the request or its input cannot be used · 3 there is no data for it ·
 4 an earlier run in the folder needs `--resume` or `--fresh` · 5 a ledger's history was changed,
-or it is locked · 130 interrupted · 1 a defect of ours. Command modules import what is heavy
-inside their functions, so that help is instant.
+or it is locked · 6 a check found what it looks for · 130 interrupted · 1 a defect of ours.
+Command modules import what is heavy inside their functions, so that help is instant.
 """
 
 import sys
 
 import typer
 
-from advisor.commands import data, features, graph, ledger, replay, settings
+from advisor.commands import check, data, features, graph, ledger, replay, settings
 
 app = typer.Typer(
     name="advisor",
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("replay")(replay.replay)
 app.command("demo")(replay.demo)
 app.command("settings")(settings.settings)
+app.add_typer(check.app, name="check")
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(graph.app, name="graph")
