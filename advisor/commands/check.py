@@ -152,8 +152,14 @@ def _show(report: "Report", market: "Market", memories: "list[Memory]") -> None:
     for canary in report.canaries:
         words = f"caught, {canary.caught}" if canary.caught else "[bold red]NOT CAUGHT[/bold red]"
         screen.print(f"  {canary.name}: {words}")
-    screen.print("\nWhat time is worth: the baseline with its decisions shifted and true fills.")
+    screen.print("\nWhat time is worth: the baseline with decisions shifted (early: impossible).")
     screen.print(_shifts(report))
+    if report.delay_costs:
+        screen.print(
+            "! A minute's delay costs more than chance explains. So it would if the pipeline "
+            "peeked; so it does where a strategy lives by the minute.",
+            style="yellow",
+        )
     _show_memories(memories, market.minutes[0].symbol)
     screen.print(_conclusion(report))
 
@@ -179,9 +185,9 @@ def _shifts(report: "Report") -> Any:
     from rich.table import Table
 
     table = Table("decisions", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("trades", "profit", "a day more than on time", "95 % interval", ""):
+    for name in ("trades", "profit", "a day, vs on time", "95 % interval", ""):
         table.add_column(name, justify="left" if not name else "right")
-    names = {-1: "a minute early (impossible)", 0: "on time", 1: "a minute late"}
+    names = {-1: "a minute early", 0: "on time", 1: "a minute late"}
     for one in report.timings:
         cells = ["", "", ""]
         if one.late:
@@ -269,6 +275,7 @@ def _as_json(report: "Report", market: "Market", memories: "list[Memory]") -> di
 
     found = {
         "passed": report.passed,
+        "delay_costs": report.delay_costs,
         "symbols": market.symbols,
         "sessions": [market.sessions[0].date, market.sessions[-1].date],
         "moments": [_at(moment) for moment in report.moments],

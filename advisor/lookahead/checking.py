@@ -86,6 +86,15 @@ class Report:
         return [canary for canary in self.canaries if not canary.caught]
 
     @property
+    def delay_costs(self) -> bool:
+        """Whether deciding a minute late costs more than chance explains: no proof, but a sign.
+
+        A pipeline that peeks by a minute decides on time when it is delayed by one, and loses what
+        it could not have had; so does an honest one that lives by the minute.
+        """
+        return any(one.late > 0 and one.gain.verdict == "negative" for one in self.timings)
+
+    @property
     def passed(self) -> bool:
         """Whether no output reads the future and every canary was caught."""
         return not self.leaks and not self.blind
