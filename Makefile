@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: setup setup-dev demo test lint bench help
+.PHONY: setup setup-dev demo test lint bench bench-peers help
 
 help:
 	@echo "make demo   one synthetic session through the whole advisor, offline (about a minute)"
 	@echo "make test   lint, types, import contracts and the whole test suite"
 	@echo "make bench  the speed and memory table of the README (benchmarks/results.json)"
+	@echo "make bench-peers  the same strategy in vectorbt, backtesting.py and NautilusTrader (.venv-peers)"
 	@echo "make lint   ruff, mypy and the import contracts alone"
 
 $(BIN)/python:
@@ -45,3 +46,16 @@ test: lint
 
 bench: setup-dev
 	$(BIN)/python -m benchmarks.run
+
+PEERS := .venv-peers
+$(PEERS)/.set-up: benchmarks/peer_engines/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	# A line at a time: an engine that cannot be installed is left out, not the comparison.
+	grep -v '^#' $< | while read -r line; do \
+	    $(PEERS)/bin/python -m pip --disable-pip-version-check -q install "numpy<3" $$line \
+	        || echo "left out: $$line"; \
+	done
+	@touch $@
+
+bench-peers: setup-dev $(PEERS)/.set-up
+	$(BIN)/python -m benchmarks.peers

@@ -2,8 +2,8 @@
 
 Exit codes: 0 done · 2 the request or its input cannot be used · 3 there is no data for it ·
 4 an earlier run in the folder needs `--resume` or `--fresh` · 5 a ledger's history was changed,
-or it is locked · 130 interrupted · 1 a defect of ours. Command modules import what is heavy
-inside their functions, so that help is instant.
+or it is locked · 6 a check found what it looks for · 130 interrupted · 1 a defect of ours.
+Command modules import what is heavy inside their functions, so that help is instant.
 """
 
 import sys
@@ -12,6 +12,7 @@ import typer
 
 from advisor.commands import (
     alerts,
+    check,
     data,
     doctor,
     evaluate,
@@ -35,6 +36,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("settings")(settings.settings)
 app.command("doctor")(doctor.doctor)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(check.app, name="check")
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(graph.app, name="graph")

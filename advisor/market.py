@@ -93,6 +93,13 @@ class Market:
 
 def prepare_market(request: MarketRequest, settings: Settings) -> Market:
     """Read and judge everything a replay of the request needs."""
+    return assemble(request, settings, *read_rows(request, settings))
+
+
+def read_rows(
+    request: MarketRequest, settings: Settings
+) -> tuple[dict[str, RawBars], dict[str, RawBars]]:
+    """The stored minute and daily rows of a request, by symbol, not yet judged."""
     if request.first > request.last:
         raise BadInput(f"--from {request.first} lies after --to {request.last}; swap them")
     if request.first.year < EARLIEST_YEAR:
@@ -101,7 +108,7 @@ def prepare_market(request: MarketRequest, settings: Settings) -> Market:
         columns=settings.bars.columns, tz=settings.bars.timezone, label=settings.bars.label
     )
     raw = read_bars(list(request.bars), list(request.symbols), form)
-    return assemble(request, settings, raw, _read_daily(request, form))
+    return raw, _read_daily(request, form)
 
 
 def _read_daily(request: MarketRequest, form: BarFormat) -> dict[str, RawBars]:

@@ -32,16 +32,24 @@ def trading_day(market: Market, session: Session, settings: Settings) -> Trading
 
 
 def run_day(
-    lanes: Sequence[Lane], day: TradingDay, deps: CycleDependencies, progress: Progress
+    lanes: Sequence[Lane],
+    day: TradingDay,
+    deps: CycleDependencies,
+    progress: Progress,
+    until: int | None = None,
 ) -> None:
-    """Take every lane to the close; a lane that stands inside the session goes on from there."""
+    """Take every lane to the close; a lane that stands inside the session goes on from there.
+
+    With `until` the session pauses before that row (minutes after the open).
+    """
+    last = day.session.minutes if until is None else until
     for lane in lanes:
         if lane.finished(day):
             continue
         if lane.day != day.session.date:
             begin_day(lane, day, deps.settings)
-        while lane.row < day.session.minutes:
-            run_cycle(lane, day, day.session.minutes, deps)
+        while lane.row < last:
+            run_cycle(lane, day, last, deps)
             progress(lane, day)
 
 

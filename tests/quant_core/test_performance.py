@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import empyrical
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -366,6 +367,26 @@ def test_cvar_agrees_with_empyrical(count):
 def test_metrics_agree_with_empyrical(count, scale):
     returns, benchmark = samples(count, count, scale), samples(count + 1, count, scale)
     returns[0] = -abs(returns[0])
+    agree_with_empyrical(returns, benchmark)
+
+
+def close_to_close(bars, symbol):
+    """Daily returns by New York date of one symbol's recorded daily bars."""
+    rows = pq.read_table(bars / f"{symbol}.parquet", columns=["timestamp", "close"]).to_pandas()
+    return rows.set_index("timestamp")["close"].sort_index().pct_change().dropna()
+
+
+@pytest.mark.parametrize("source", ["us-2024-2026", "lean"])
+def test_metrics_agree_with_empyrical_on_recorded_spy(market_data, source):
+    """Two years, then twenty with two crashes, against QQQ on the sessions that both have."""
+    bars = market_data / "bars" / "1day" / source
+    spy, qqq = close_to_close(bars, "SPY"), close_to_close(bars, "QQQ")
+    both = spy.index.intersection(qqq.index)
+    assert len(both) > 400
+    agree_with_empyrical(spy[both].to_numpy().copy(), qqq[both].to_numpy().copy())
+
+
+def agree_with_empyrical(returns, benchmark):
     equities = 100_000.0 * np.r_[1.0, np.cumprod(1.0 + returns)]
     metrics = lane(days=days_of(*equities), start_equity=100_000.0)
     found = against(returns, benchmark)
@@ -385,6 +406,9 @@ def test_metrics_agree_with_empyrical(count, scale):
     }
     for name, (ours, theirs) in pairs.items():
         assert ours == pytest.approx(theirs, rel=1e-8, abs=1e-12), name
+    if len(returns) >= 60:
+        tail = -100.0 * empyrical.conditional_value_at_risk(returns[-250:])
+        assert cvar_95(returns)[0] == pytest.approx(tail, rel=1e-12)
 
 
 # Laws.
