@@ -9,10 +9,11 @@ run once the session's advice is known.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 
+from advisor.asking import Asking, AtOnce
 from advisor.results import LaneResult
 from quant_core.calendar import Session, new_york
 from quant_core.cycles import CycleRows
@@ -49,17 +50,23 @@ class TradingDay:
 class Lane:
     """One lane on its way through the sessions: its desk, its advisers, and where it stands.
 
-    `day` and `row` say which minute comes next; `pending` holds advice that was given but does
-    not apply yet, as (row, expiry in epoch minutes, multipliers).
+    `day` and `row` say which minute comes next; `asking` is how its analyst is asked, `asked` the
+    moments of the questions without an outcome, `lost` those that an earlier process left so.
+    `pending` holds advice that was given but does not apply yet, as (row, expiry in epoch minutes,
+    multipliers). A lane of `hindsight` needs the whole session's advice: it runs after the close.
     """
 
     name: str
     desk: Desk
     analyst: Analyst | None = None
     validator: Validator | None = None
+    asking: Asking = field(default_factory=AtOnce)
+    hindsight: bool = False
     day: date | None = None
     row: int = 0
     pending: list[tuple[int, int, Multipliers]] = field(default_factory=list)
+    asked: list[datetime] = field(default_factory=list)
+    lost: list[datetime] = field(default_factory=list)
     log: EventLog
     daily_returns: list[float] = field(default_factory=list)
     records: list[LedgerRecord] = field(default_factory=list)
@@ -74,6 +81,7 @@ class Lane:
                 "pending": [
                     [row, until, multipliers.as_tuple()] for row, until, multipliers in self.pending
                 ],
+                "asked": [as_of.isoformat() for as_of in self.asked],
                 "daily_returns": self.daily_returns,
                 "desk": self.desk.dump().decode(),
             }
@@ -88,6 +96,7 @@ class Lane:
             (row, until, Multipliers(mr_arm=m[0], mr_trigger=m[1], tc_arm=m[2], tc_trigger=m[3]))
             for row, until, m in state["pending"]
         ]
+        self.lost = [datetime.fromisoformat(as_of) for as_of in state["asked"]]
         self.daily_returns = state["daily_returns"]
         self.desk = Desk.load(state["desk"].encode())
 

@@ -56,6 +56,13 @@ class Checkpoints:
             self.saver.delete_thread(thread)
         return len(old)
 
+    def forget(self, namespace: str) -> None:
+        """Delete the threads of a run, which is to begin again."""
+        threads = {kept.config["configurable"]["thread_id"] for kept in self.saver.list(None)}
+        for thread in threads:
+            if thread.startswith(f"{namespace}/"):
+                self.saver.delete_thread(thread)
+
     def close(self) -> None:
         """Close what they are kept in."""
         self._close()
