@@ -41,7 +41,7 @@ def run_day(
     for lane in lanes:
         if lane.finished(day):
             continue
-        _enter(lane, day, deps.settings)
+        enter(lane, day, deps.settings)
         while lane.row < day.session.minutes:
             run_cycle(lane, day, day.session.minutes, deps)
             progress(lane, day)
@@ -57,7 +57,7 @@ def run_day_at_pace(
     """Take the lanes through a session as time passes; those of hindsight after its close."""
     live = [lane for lane in lanes if not lane.hindsight and not lane.finished(day)]
     for lane in live:
-        _enter(lane, day, deps.settings)
+        enter(lane, day, deps.settings)
     first = min((lane.row for lane in live), default=day.session.minutes)
     clock.start(to_datetime(day.session.open + first))
     for row in range(first, day.session.minutes):
@@ -72,7 +72,7 @@ def run_day_at_pace(
     run_day([lane for lane in lanes if lane.hindsight], day, deps, progress)
 
 
-def _enter(lane: Lane, day: TradingDay, settings: Settings) -> None:
+def enter(lane: Lane, day: TradingDay, settings: Settings) -> None:
     """Put a lane at the open of a session, unless it stands inside it already."""
     if lane.day == day.session.date:
         return
