@@ -23,7 +23,7 @@ from advisor.results import ReplayResult
 from advisor.session import run_day, run_day_at_pace, trading_day
 from advisor.settings import Settings
 from graph.ports import Progress as Watch
-from quant_core.calendar import to_datetime
+from quant_core.calendar import new_york, to_datetime
 from quant_core.types import Snapshot
 from tools.errors import BadInput
 from tools.store.store import Store
@@ -215,9 +215,11 @@ def _run(
     def report(lane: Lane, day: TradingDay) -> None:
         if progress is None:
             return
-        index = [one.name for one in lanes].index(lane.name)
-        minutes = index * day.session.minutes + lane.row
-        progress(done + minutes, total, f"{day.session.date} {lane.name}")
+        minutes = sum(one.row for one in lanes if one.day == day.session.date)
+        text = f"{day.session.date} {lane.name}"
+        if clock is not None:
+            text = f"{new_york(to_datetime(day.session.open + lane.row))} New York"
+        progress(done + minutes, total, text)
 
     for session in market.sessions:
         day = trading_day(market, session, settings)

@@ -186,7 +186,11 @@ def validate(
 ) -> Opinion[Verdict]:
     """Run the machine on a signal; `view` is the market at the close of the trigger bar."""
     given = {
-        "signal": {**asdict(signal), "start": signal.start.isoformat()},
+        "signal": {
+            **asdict(signal),
+            "start": signal.start.isoformat(),
+            "setup": signal.setup.value,  # plain: a checkpoint revives no type of ours
+        },
         "view": plain_view(view),
         "risk_percent": risk_percent,
         "mask": wiring.mask,

@@ -10,8 +10,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from graph.checkpoints import Checkpoints
 from graph.market_analysis import MACHINE, AnalysisState, analyse
+from graph.trade_validation import ValidationState, validate
 from quant_core.types import Status
-from tests.graph.worlds import GOOD, NOW, News, headline, model_of, view, wiring
+from tests.graph.worlds import APPROVE, GOOD, NOW, News, headline, model_of, signal, view, wiring
 from tools.errors import BadInput
 from tools.llm.calls import Outcome
 
@@ -123,9 +124,14 @@ def test_state_is_plain_and_nothing_else_is_revived() -> None:
         revived = serde.loads_typed((kind, data))
         assert not isinstance(revived["at"], News)
         analyse(view(), wiring(GOOD, checkpoints=checkpoints))
+        validate(signal(), view(), wiring(APPROVE, checkpoints=checkpoints))
+        fields = {**AnalysisState.__annotations__, **ValidationState.__annotations__}
+        seen: set[str] = set()
         for kept in checkpoints.saver.list(None):
             values = kept.checkpoint["channel_values"]
-            check_plain([values.get(name) for name in AnalysisState.__annotations__])
+            seen |= values.keys()
+            check_plain([values.get(name) for name in fields])
+        assert {"view", "signal", "answer", "bounded"} <= seen
 
 
 def check_plain(value: object) -> None:
@@ -137,7 +143,8 @@ def check_plain(value: object) -> None:
         for inner in value:
             check_plain(inner)
     else:
-        assert value is None or isinstance(value, str | int | float | bool), type(value)
+        # Not isinstance: an enumeration of ours is a str too, and would be refused when revived.
+        assert value is None or type(value) in (str, int, float, bool), type(value)
 
 
 def test_the_thread_depends_on_everything_that_is_given() -> None:
