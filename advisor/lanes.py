@@ -126,6 +126,8 @@ class Lane:
         for record in self.records:
             if type(record) in kinds:
                 kinds[type(record)].append(record)
+        # A late answer is on record after a younger analysis that was not asked.
+        found.analyses.sort(key=lambda analysis: analysis.as_of)
         return found
 
 

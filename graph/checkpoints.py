@@ -124,7 +124,7 @@ def _in_postgresql(url: str) -> Checkpoints:
         postgres = import_module("langgraph.checkpoint.postgres")
     except ModuleNotFoundError as error:
         raise NotConfigured(
-            "checkpoints in PostgreSQL need pip install langgraph-checkpoint-postgres psycopg"
+            "checkpoints in PostgreSQL need pip install -e '.[llm,postgres]'"
         ) from error
     try:
         connection = psycopg.connect(

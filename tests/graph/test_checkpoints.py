@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,31 @@ def test_old_threads_are_pruned(tmp_path: Path) -> None:
         assert connection.execute("select count(*) from checkpoints").fetchone() == (0,)
         assert connection.execute("select count(*) from writes").fetchone() == (0,)
     connection.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_run_that_begins_again_forgets_its_own_threads_and_no_other(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if kind == "postgresql":
+        pytest.importorskip("langgraph.checkpoint.postgres", reason="extra: postgres")
+        where = request.getfixturevalue("postgresql")
+    else:
+        where = f"sqlite:///{tmp_path}/c.sqlite"
+    with Checkpoints.open(where) as checkpoints:
+        first = wiring(GOOD, GOOD, checkpoints=checkpoints, namespace="one")
+        other = wiring(GOOD, GOOD, checkpoints=checkpoints, namespace="one-more")
+        for wired in (first, other):
+            assert analyse(view(), wired) == analyse(view(), wired)
+    with Checkpoints.open(where) as checkpoints:
+        first = replace(first, checkpoints=checkpoints)
+        other = replace(other, checkpoints=checkpoints)
+        checkpoints.forget("one")
+        analyse(view(), first)
+        analyse(view(), other)
+        assert len(model_of(first).prompts) == 2
+        assert len(model_of(other).prompts) == 1
+        assert checkpoints.prune(datetime.now(UTC) + timedelta(hours=1)) == 2
 
 
 def test_state_is_plain_and_nothing_else_is_revived() -> None:
