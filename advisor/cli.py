@@ -20,6 +20,7 @@ from advisor.commands import (
     graph,
     ledger,
     replay,
+    schedule,
     settings,
 )
 
@@ -41,6 +42,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(graph.app, name="graph")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(schedule.app, name="schedule")
 
 
 def main() -> None:

@@ -1,20 +1,22 @@
 """One cycle: from the advice that is due to the committed record. The same in every mode.
 
 A cycle takes one lane from where it stands to the next moment at which something outside the core
-must be asked: one minute when live, in replay everything up to the next analysis. All it saw and
-did becomes one transaction, with the lane's state beside it, so a process that dies between two
-cycles loses nothing and one that dies inside a cycle has done nothing.
+must be asked: one minute when live, in replay everything up to the next analysis. Whether the
+analyst answers at once or beside the loop is the lane's `asking`. All that a cycle saw and did
+becomes one transaction, with the lane's state beside it, so a process that dies between two cycles
+loses nothing and one that dies inside a cycle has done nothing.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from advisor.asking import degraded
 from advisor.execution import order_for
 from advisor.lanes import Lane, TradingDay
 from advisor.settings import Settings
 from quant_core.authority import limited
-from quant_core.calendar import to_datetime
+from quant_core.calendar import to_datetime, to_minute
 from quant_core.cycles import CycleRows
 from quant_core.desk import RISK_STATES
 from quant_core.engine import AWAITS_VERDICT, advance
@@ -25,7 +27,6 @@ from quant_core.types import (
     Analysis,
     Decision,
     LaneDay,
-    Multipliers,
     Signal,
     Status,
     Verdict,
@@ -53,9 +54,8 @@ def dependencies(run_id: str, settings: Settings, ledger: Ledger | None) -> Cycl
 def run_cycle(lane: Lane, day: TradingDay, until: int, deps: CycleDependencies) -> None:
     """Take a lane from its row to the next due analysis, `until` at the latest; then commit."""
     first = lane.row
-    records: list[LedgerRecord] = []
-    if analysis := _analyse(lane, day, deps.settings):
-        records.append(analysis)
+    ask_if_due(lane, day, deps.settings)
+    records: list[LedgerRecord] = [*_answers(lane, day, deps.settings)]
     _apply_pending(lane)
     last = _next_stop(lane, day, until, deps.settings)
     states = np.zeros(day.grid.present.shape, np.int8)
@@ -63,6 +63,8 @@ def run_cycle(lane: Lane, day: TradingDay, until: int, deps: CycleDependencies) 
     records += _step(lane, day, deps, states, sides, first, last)
     lane.row = last
     if last == day.session.minutes:
+        records += (unanswered := lane.asking.give_up())
+        _strike_off(lane, unanswered)
         records.append(_close_day(lane, day, records))
     cycles = _cycle_rows(day, states, sides, first, last)
     if deps.ledger is not None:
@@ -71,32 +73,35 @@ def run_cycle(lane: Lane, day: TradingDay, until: int, deps: CycleDependencies) 
     lane.records += records
 
 
-def _analyse(lane: Lane, day: TradingDay, settings: Settings) -> Analysis | None:
-    """Ask the analyst if an analysis is due now, and queue what it answers."""
-    rules = settings.analysis
-    if lane.analyst is None or lane.row % rules.interval_minutes != 0:
-        return None
+def ask_if_due(lane: Lane, day: TradingDay, settings: Settings) -> None:
+    """Put the question of the moment in which the lane's row begins, if one is due; once."""
+    if lane.analyst is None or lane.row % settings.analysis.interval_minutes != 0:
+        return
     view = view_market(day.grid, day.session, day.snapshots, lane.desk, lane.row)
-    try:
-        analysis = lane.analyst(view)
-    except BadInput:
-        raise  # a recording that cannot answer: going on would make a different run
-    except Exception as error:
-        analysis = Analysis(
-            as_of=view.as_of,
-            analyst="none",
-            multipliers=Multipliers(),
-            confidence=0.0,
-            assessment="",
-            opportunities=(),
-            reasoning="",
-            evidence=(),
-            status=Status.DEGRADED,
-            degraded_reason=f"{type(error).__name__}: {error}",
-        )
-    until = day.session.open + lane.row + rules.expiry_intervals * rules.interval_minutes
-    lane.pending.append((lane.row + rules.latency_bars - 1, until, analysis.multipliers))
-    return analysis
+    if view.as_of not in lane.asked:
+        lane.asked.append(view.as_of)
+        lane.asking.ask(lane.analyst, view)
+
+
+def _answers(lane: Lane, day: TradingDay, settings: Settings) -> list[Analysis]:
+    """The analyses that count from the bar of this row on, queued until they apply."""
+    found = [degraded(as_of, "the process ended before its answer came") for as_of in lane.lost]
+    lane.lost = []
+    found += lane.asking.answers(to_datetime(day.session.open + lane.row + 1))
+    rules = settings.analysis
+    for analysis in found:
+        minute = to_minute(analysis.as_of)
+        asked = minute - day.session.open
+        until = minute + rules.expiry_intervals * rules.interval_minutes
+        applies = max(asked + rules.latency_bars - 1, lane.row)
+        lane.pending.append((applies, until, analysis.multipliers))
+    _strike_off(lane, found)
+    return found
+
+
+def _strike_off(lane: Lane, answered: list[Analysis]) -> None:
+    done = {analysis.as_of for analysis in answered}
+    lane.asked = [as_of for as_of in lane.asked if as_of not in done]
 
 
 def _apply_pending(lane: Lane) -> None:

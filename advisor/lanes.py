@@ -13,10 +13,11 @@ and placebo lanes is decided by (`quant_core.authority`), before each session, f
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 
+from advisor.asking import Asking, AtOnce
 from advisor.results import LaneResult
 from advisor.settings import AnalysisSettings
 from quant_core.authority import Authority, earned, full_authority
@@ -55,21 +56,27 @@ class TradingDay:
 class Lane:
     """One lane on its way through the sessions: its desk, its advisers, and where it stands.
 
-    `day` and `row` say which minute comes next; `pending` holds advice that was given but does
-    not apply yet, as (row, expiry in epoch minutes, multipliers). `authority` is how far advice
-    may reach in this session; `grant` finds it from the number of sessions that are over, and is
-    None where it is always full.
+    `day` and `row` say which minute comes next; `asking` is how its analyst is asked, `asked` the
+    moments of the questions without an outcome, `lost` those that an earlier process left so.
+    `pending` holds advice that was given but does not apply yet, as (row, expiry in epoch minutes,
+    multipliers). A lane of `hindsight` needs the whole session's advice: it runs after the close.
+    `authority` is how far advice may reach in this session; `grant` finds it from the number of
+    sessions that are over, and is None where it is always full.
     """
 
     name: str
     desk: Desk
     analyst: Analyst | None = None
     validator: Validator | None = None
+    asking: Asking = field(default_factory=AtOnce)
+    hindsight: bool = False
     day: date | None = None
     row: int = 0
     pending: list[tuple[int, int, Multipliers]] = field(default_factory=list)
     authority: Authority = field(default_factory=full_authority)
     grant: Callable[[int], Authority] | None = None
+    asked: list[datetime] = field(default_factory=list)
+    lost: list[datetime] = field(default_factory=list)
     log: EventLog
     daily_returns: list[float] = field(default_factory=list)
     records: list[LedgerRecord] = field(default_factory=list)
@@ -85,6 +92,7 @@ class Lane:
                     [row, until, multipliers.as_tuple()] for row, until, multipliers in self.pending
                 ],
                 "authority": asdict(self.authority),
+                "asked": [as_of.isoformat() for as_of in self.asked],
                 "daily_returns": self.daily_returns,
                 "desk": self.desk.dump().decode(),
             }
@@ -100,6 +108,7 @@ class Lane:
             for row, until, m in state["pending"]
         ]
         self.authority = Authority(**state["authority"])
+        self.lost = [datetime.fromisoformat(as_of) for as_of in state["asked"]]
         self.daily_returns = state["daily_returns"]
         self.desk = Desk.load(state["desk"].encode())
 
@@ -129,6 +138,8 @@ class Lane:
         for record in self.records:
             if type(record) in kinds:
                 kinds[type(record)].append(record)
+        # A late answer is on record after a younger analysis that was not asked.
+        found.analyses.sort(key=lambda analysis: analysis.as_of)
         return found
 
 

@@ -14,16 +14,18 @@ from pathlib import Path
 import msgspec
 
 from advisor import code_version
-from advisor.bootstrap import RECORDINGS, ReplayOptions, advisers, make_lanes
+from advisor.bootstrap import CHECKPOINTS, RECORDINGS, ReplayOptions, advisers, make_lanes
 from advisor.cycle import dependencies
 from advisor.lanes import Lane, TradingDay
 from advisor.market import Market, MarketRequest
+from advisor.pacing import PacedClock
 from advisor.requests import keep_request
 from advisor.results import ReplayResult
-from advisor.session import run_day, trading_day
+from advisor.session import run_day, run_day_at_pace, trading_day
 from advisor.settings import Settings
+from graph.ports import Progress as Watch
 from quant_core.authority import Authority
-from quant_core.calendar import to_datetime
+from quant_core.calendar import new_york, to_datetime
 from quant_core.types import Snapshot
 from tools.errors import BadInput
 from tools.store.store import Store
@@ -68,6 +70,8 @@ def identity_of(
         options.analyst,
         options.validation,
     ]
+    # What an answer in its own time does to a run is part of it; how fast time passes is not.
+    parts += [word for word, said in (("masked", options.mask), ("paced", options.pace)) if said]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
@@ -78,24 +82,29 @@ def replay(
     market: Market,
     folder: Path | None,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> ReplayResult:
-    """Run every session of a market through every lane; `folder` None keeps no ledger."""
+    """Run every session of a market through every lane; `folder` None keeps no ledger.
+
+    `progress` is told how many minutes are done, `watch` every step of the machines.
+    """
     run_id = run_identity(request, options, settings, market)
     count = len(market.symbols)
+    clock = None if options.pace is None else PacedClock(options.pace)
     if folder is None:
-        with advisers(options, settings, None, None, run_id) as chosen:
+        with advisers(options, settings, None, None, run_id, clock=clock, watch=watch) as chosen:
             lanes = make_lanes(count, options, settings, chosen)
-            snapshots = _run(run_id, lanes, market, settings, None, set(), progress)
+            snapshots = _run(run_id, lanes, market, settings, None, set(), clock, progress)
         return _result(run_id, lanes, market, options, settings, snapshots, {})
     folder.mkdir(parents=True, exist_ok=True)
     with (
         _open_ledger(folder, run_id, options, settings) as store,
-        advisers(options, settings, folder, store, run_id) as chosen,
+        advisers(options, settings, folder, store, run_id, clock=clock, watch=watch) as chosen,
     ):
         keep_request(folder, request, options, market.digest)
         lanes = make_lanes(count, options, settings, chosen)
         opened = _take_up(store, run_id, lanes, market)
-        snapshots = _run(run_id, lanes, market, settings, store, opened, progress)
+        snapshots = _run(run_id, lanes, market, settings, store, opened, clock, progress)
         if not _is_finished(store, run_id):
             store.finish_run(run_id)
         heads = store.heads(run_id)
@@ -129,7 +138,9 @@ def _open_ledger(folder: Path, run_id: str, options: ReplayOptions, settings: Se
             store.discard_run(run.run_id)
         _clear_exports(folder)
         if options.asks_model and options.llm == "record" and options.recordings is None:
-            _clear_recording(folder)
+            # Not otherwise: a replay still needs the one that is there.
+            _clear_database(folder / RECORDINGS)
+        _clear_database(folder / CHECKPOINTS)
     others = [run.run_id for run in store.runs() if run.run_id != run_id]
     if others:
         store.close()
@@ -144,7 +155,7 @@ def _open_ledger(folder: Path, run_id: str, options: ReplayOptions, settings: Se
             kind="replay",
             config_hash=settings.config_hash(),
             code_version=code_version(),
-            config_json=msgspec.json.encode(settings.plain(), order="deterministic").decode(),
+            config_json=msgspec.json.encode(settings.deciding(), order="deterministic").decode(),
         )
     return store
 
@@ -159,11 +170,10 @@ def _clear_exports(folder: Path) -> None:
             leftover.rmdir()
 
 
-def _clear_recording(folder: Path) -> None:
-    """Remove the recording that a new one takes the place of; a replay still needs the old one."""
-    recording = folder / RECORDINGS
+def _clear_database(place: Path) -> None:
+    """Remove a database that a new one takes the place of."""
     for suffix in ("", "-wal", "-shm"):
-        recording.with_name(recording.name + suffix).unlink(missing_ok=True)
+        place.with_name(place.name + suffix).unlink(missing_ok=True)
 
 
 def _is_finished(store: Store, run_id: str) -> bool:
@@ -203,6 +213,7 @@ def _run(
     settings: Settings,
     store: Store | None,
     opened: set[date],
+    clock: PacedClock | None,
     progress: Progress | None,
 ) -> list[Snapshot]:
     """Every session through every lane; returns the snapshots of all sessions."""
@@ -214,16 +225,21 @@ def _run(
     def report(lane: Lane, day: TradingDay) -> None:
         if progress is None:
             return
-        index = [one.name for one in lanes].index(lane.name)
-        minutes = index * day.session.minutes + lane.row
-        progress(done + minutes, total, f"{day.session.date} {lane.name}")
+        minutes = sum(one.row for one in lanes if one.day == day.session.date)
+        text = f"{day.session.date} {lane.name}"
+        if clock is not None:
+            text = f"{new_york(to_datetime(day.session.open + lane.row))} New York"
+        progress(done + minutes, total, text)
 
     for session in market.sessions:
         day = trading_day(market, session, settings)
         snapshots += day.snapshots
         if store is not None and session.date not in opened:
             store.commit_cycle(run_id, MARKET_LANE, None, list(day.snapshots), None)
-        run_day(lanes, day, deps, report)
+        if clock is None:
+            run_day(lanes, day, deps, report)
+        else:
+            run_day_at_pace(lanes, day, deps, report, clock)
         done += session.minutes * len(lanes)
     return snapshots
 
@@ -256,9 +272,23 @@ def _result(
         bars_accepted=market.bars_accepted,
         benchmark=market.benchmark(),
         chain_heads=heads,
-        notes=[*market.notes, *_not_armed(snapshots), *_authority_note(authority)],
+        notes=[
+            *market.notes,
+            *_not_armed(snapshots),
+            *_paced(options),
+            *_authority_note(authority),
+        ],
         authority=authority,
     )
+
+
+def _paced(options: ReplayOptions) -> list[str]:
+    if options.pace is None or options.analyst != "model":
+        return []
+    return [
+        f"replayed at {options.pace:g} s a minute: an analysis applied when its answer came, so "
+        "another replay may differ"
+    ]
 
 
 def _authority_note(authority: list[Authority]) -> list[str]:

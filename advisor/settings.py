@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from quant_core.parameters import FillRules, PremarketParameters, RiskLimits, StdevParameters
 from tools.errors import BadInput
@@ -27,8 +28,6 @@ from tools.notify.channels import PASSWORD, WEBHOOK
 ENVIRONMENT_PREFIX = "ADVISOR_"
 LISTS = {"watchlist", "llm.models", "alerts.recipients"}
 NOT_SETTINGS = {"ADVISOR_CONFIG", "ADVISOR_TEST_DATA", PASSWORD, WEBHOOK}
-# Groups that no decision depends on: the same replay with another mail address is the same replay.
-WITHOUT_EFFECT = {"alerts", "alert_limits", "broker"}
 
 
 class _Group(BaseModel):
@@ -61,8 +60,9 @@ class AnalysisSettings(_Group):
 
 
 class ValidationSettings(_Group):
-    """What becomes of a signal on which the validator abstains."""
+    """How long a verdict is waited for, and what becomes of a signal without one."""
 
+    deadline_seconds: float = Field(15.0, gt=0, le=60)
     on_abstain: Literal["skip", "proceed", "reduce"] = "skip"
     abstain_factor: float = Field(0.5, gt=0, lt=1)
 
@@ -89,6 +89,43 @@ class BrokerSettings(_Group):
     data_url: str | None = None
 
 
+class CheckpointSettings(_Group):
+    """Where the machines that ask a model keep how far they got.
+
+    `url` is a `sqlite:///` or `postgresql://` URL; without one it is a file in the output folder.
+    What is older than `keep_days` is deleted when a run begins.
+    """
+
+    url: str | None = None
+    keep_days: float = Field(30.0, ge=0, le=3650)
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: str | None) -> str | None:
+        """Settings are kept with every run, and secrets are not."""
+        if url and urlsplit(url).password:
+            raise ValueError(
+                "the URL holds a password, and settings are kept with every run: leave it out of "
+                "the URL and set PGPASSWORD in the environment"
+            )
+        return url
+
+
+class ScheduleSettings(_Group):
+    """Command lines that `advisor schedule run` starts; an empty one starts nothing.
+
+    They run without a shell. `{date}` stands for the session's New York date.
+    """
+
+    premarket: str = ""
+    session_start: str = ""
+    session_end: str = ""
+
+
+# What changes no decision is no part of a run's identity.
+BESIDE_THE_RUN = ("broker", "alerts", "alert_limits", "checkpoints", "schedule")
+
+
 class Settings(_Group):
     """Everything a user can set; see `advisor settings` for the values in force."""
 
@@ -108,15 +145,20 @@ class Settings(_Group):
     broker: BrokerSettings = BrokerSettings()
     alerts: AlertChannels = AlertChannels()
     alert_limits: AlertLimits = AlertLimits()
+    checkpoints: CheckpointSettings = CheckpointSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
 
     def plain(self) -> dict[str, Any]:
         """Nested plain values, in the order of declaration."""
         return {name: _plain(getattr(self, name)) for name in type(self).model_fields}
 
+    def deciding(self) -> dict[str, Any]:
+        """The plain values that can change a decision: what a run keeps of its settings."""
+        return {name: value for name, value in self.plain().items() if name not in BESIDE_THE_RUN}
+
     def config_hash(self) -> str:
-        """Identity of the values that can change a decision (16 hexadecimal digits)."""
-        values = {name: v for name, v in self.plain().items() if name not in WITHOUT_EFFECT}
-        text = msgspec.json.encode(values, order="deterministic")
+        """Identity of the deciding values in force (16 hexadecimal digits)."""
+        text = msgspec.json.encode(self.deciding(), order="deterministic")
         return hashlib.sha256(text).hexdigest()[:16]
 
 

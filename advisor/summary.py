@@ -54,7 +54,7 @@ def summarise(result: ReplayResult, settings: Settings) -> dict[str, Any]:
             for day, gap in result.gaps
         ],
         "chain_heads": result.chain_heads,
-        "settings": settings.plain(),
+        "settings": settings.deciding(),
         "notes": result.notes,
     }  # fmt: skip
     values: dict[str, Any] = plain(summary)

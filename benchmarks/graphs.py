@@ -1,4 +1,4 @@
-"""What the machines cost beside the model: `python -m benchmarks.graphs`.
+"""What the machines cost beside the model: `python -m benchmarks.graphs`, or `figures()`.
 
 The model answers at once, so what is measured is reading, rendering, bounding, langgraph and its
 checkpoints in SQLite. The first analysis, which imports and builds, is measured apart: it happens
@@ -10,8 +10,8 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
 
+from benchmarks.figure import Figure
 from graph.checkpoints import Checkpoints
 from graph.market_analysis import analyse
 from graph.trade_validation import validate
@@ -32,17 +32,8 @@ from tests.graph.worlds import (
 ROUNDS = 100
 
 
-class Row(NamedTuple):
-    """One figure: at most `target` is promised; None promises nothing."""
-
-    name: str
-    value: float
-    unit: str
-    target: float | None
-
-
-def rows() -> list[Row]:
-    """Measure everything once."""
+def figures() -> list[Figure]:
+    """All figures."""
     news = News([headline(f"Headline {n} " + "word " * 20) for n in range(40)])
     past = Past([trade(OPEN - timedelta(days=n)) for n in range(1, 500)])
     with tempfile.TemporaryDirectory() as folder:
@@ -53,12 +44,16 @@ def rows() -> list[Row]:
             ruled = [_validation(n, news, past, checkpoints) for n in range(ROUNDS)]
         loose = [_analysis(n, news, past, None) for n in range(ROUNDS)]
     return [
-        Row("first analysis, imports included", 1e3 * first, "ms", None),
-        Row("analysis, SQLite checkpoints, median", 1e3 * statistics.median(kept), "ms", 15.0),
-        Row("analysis, SQLite checkpoints, p95", 1e3 * sorted(kept)[94], "ms", None),
-        Row("analysis, no checkpoints, median", 1e3 * statistics.median(loose), "ms", None),
-        Row("validation, SQLite checkpoints, median", 1e3 * statistics.median(ruled), "ms", 15.0),
+        Figure("first analysis, imports included", 1e3 * first, "ms", "-"),
+        _median("an analysis but for the model, SQLite checkpoints", kept, "≤ 15"),
+        Figure("the same, p95", 1e3 * sorted(kept)[94], "ms", "-"),
+        _median("the same without checkpoints", loose, "-"),
+        _median("a validation but for the model, SQLite checkpoints", ruled, "≤ 15"),
     ]
+
+
+def _median(name: str, seconds: list[float], target: str) -> Figure:
+    return Figure(name, 1e3 * statistics.median(seconds), "ms", target)
 
 
 def _analysis(
@@ -80,6 +75,5 @@ def _validation(number: int, news: News, past: Past, checkpoints: Checkpoints) -
 
 
 if __name__ == "__main__":
-    for row in rows():
-        limit = "" if row.target is None else f"  (at most {row.target:g})"
-        print(f"{row.name:45} {row.value:8.2f} {row.unit}{limit}")
+    for figure in figures():
+        print(f"{figure.name:60} {figure.value:8.2f} {figure.unit} {figure.target}")

@@ -1,10 +1,15 @@
-"""Asking the model from a node: one question, and plain values for the state whatever came back."""
+"""Machines that ask once: the frame they share, and the question itself.
+
+Whatever comes back from a model, plain values go into the state.
+"""
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
+from graph.machine import add_read, state_graph
 from graph.ports import Wiring
 from tools.errors import BadInput
 from tools.llm.calls import Answer, LlmCall, Prompt
@@ -12,6 +17,38 @@ from tools.llm.calls import Answer, LlmCall, Prompt
 ANSWERED = "the model answered"
 FAILED = "the model gave no answer"
 REASON_LIMIT = 300
+
+Node = Callable[..., Any]
+
+
+def asks_once(
+    state: type,
+    reads: Sequence[Node],
+    review: Node,
+    question: Node,
+    bound: Node,
+    otherwise: Node,
+    ways: tuple[str, str],
+) -> Any:
+    """A `StateGraph`: reads side by side → review → question → bound, or otherwise.
+
+    Steps go by the names of their functions; `ways` are the outcomes of the review that lead to
+    the question and away from it.
+    """
+    graph = state_graph(state)
+    for read in reads:
+        add_read(graph, read.__name__, read)
+        graph.add_edge("__start__", read.__name__)
+    for step in (review, question, bound, otherwise):
+        graph.add_node(step.__name__, step)
+    names = question.__name__, otherwise.__name__
+    graph.add_edge([read.__name__ for read in reads], review.__name__)
+    graph.add_conditional_edges(review.__name__, route, dict(zip(ways, names, strict=True)))
+    answers = {ANSWERED: bound.__name__, FAILED: otherwise.__name__}
+    graph.add_conditional_edges(question.__name__, route, answers)
+    for last in (bound, otherwise):
+        graph.add_edge(last.__name__, "__end__")
+    return graph
 
 
 def ask(wiring: Wiring, prompt: Prompt, schema: type[BaseModel]) -> dict[str, Any]:

@@ -56,6 +56,13 @@ class Checkpoints:
             self.saver.delete_thread(thread)
         return len(old)
 
+    def forget(self, namespace: str) -> None:
+        """Delete the threads of a run, which is to begin again."""
+        threads = {kept.config["configurable"]["thread_id"] for kept in self.saver.list(None)}
+        for thread in threads:
+            if thread.startswith(f"{namespace}/"):
+                self.saver.delete_thread(thread)
+
     def close(self) -> None:
         """Close what they are kept in."""
         self._close()
@@ -117,7 +124,7 @@ def _in_postgresql(url: str) -> Checkpoints:
         postgres = import_module("langgraph.checkpoint.postgres")
     except ModuleNotFoundError as error:
         raise NotConfigured(
-            "checkpoints in PostgreSQL need pip install langgraph-checkpoint-postgres psycopg"
+            "checkpoints in PostgreSQL need pip install -e '.[llm,postgres]'"
         ) from error
     try:
         connection = psycopg.connect(

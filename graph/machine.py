@@ -10,10 +10,12 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from graph.checkpoints import EXTRA
 from graph.ports import Event, Wiring
+from quant_core.calendar import new_york
 from tools.errors import NotConfigured
 
 READ_ATTEMPTS = 3
@@ -39,28 +41,31 @@ class Machine:
     def run(self, given: Mapping[str, Any], wiring: Wiring) -> State:
         """The state in which the machine ends; raises what a node raises."""
         graph = self._compile(wiring.checkpoints.saver if wiring.checkpoints else None)
+        about = _about(given) if wiring.progress else ""
         if wiring.checkpoints is None:
-            return self._through(graph, given, {}, wiring)
+            return self._through(graph, given, {}, wiring, about)
         config = {"configurable": {"thread_id": self.thread(given, wiring)}}
         kept = graph.get_state(config)
         # Not `kept.next`: it leaves out tasks whose result is saved, so it is empty for a process
         # that died after its last parallel read and before the step was closed.
         if kept.tasks:
-            return self._through(graph, None, config, wiring)
+            return self._through(graph, None, config, wiring, about)
         if kept.values and not kept.values.get("failure"):
             return dict(kept.values)
         if kept.values:
             wiring.checkpoints.saver.delete_thread(config["configurable"]["thread_id"])
-        return self._through(graph, given, config, wiring)
+        return self._through(graph, given, config, wiring, about)
 
     def thread(self, given: Mapping[str, Any], wiring: Wiring) -> str:
-        """The name of the checkpoints of a run."""
-        content = json.dumps([wiring.namespace, given], sort_keys=True)
-        return f"{self.name}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+        """The name of the checkpoints of a run; it begins with the namespace."""
+        content = json.dumps(given, sort_keys=True)
+        digest = hashlib.sha256(content.encode()).hexdigest()[:32]
+        return f"{wiring.namespace}/{self.name}/{digest}"
 
     def _through(
-        self, graph: Any, given: Mapping[str, Any] | None, config: dict[str, Any], wiring: Wiring
-    ) -> State:
+        self, graph: Any, given: Mapping[str, Any] | None, config: dict[str, Any], wiring: Wiring,
+        about: str,
+    ) -> State:  # fmt: skip
         last: State = {}
         kept = {"durability": "sync"} if config else {}
         for mode, chunk in graph.stream(
@@ -69,10 +74,10 @@ class Machine:
             if mode == "values":
                 last = chunk
             elif wiring.progress:
-                self._report(chunk, wiring)
+                self._report(chunk, about, wiring)
         return dict(last)
 
-    def _report(self, chunk: Mapping[str, Any], wiring: Wiring) -> None:
+    def _report(self, chunk: Mapping[str, Any], about: str, wiring: Wiring) -> None:
         for step, update in chunk.items():
             said = update or {}
             event = Event(
@@ -80,6 +85,7 @@ class Machine:
                 step=step,
                 outcome=said.get("outcome", ""),
                 failure=said.get("failure", ""),
+                about=about,
             )
             # Whoever watches must not disturb: an analysis does not fail with its audience.
             with contextlib.suppress(Exception):
@@ -95,6 +101,13 @@ class Machine:
                     checkpointer=saver, name=self.name
                 )
             return self._compiled[id(saver)]
+
+
+def _about(given: Mapping[str, Any]) -> str:
+    """The moment, and the symbol of a signal, that a machine was given."""
+    as_of = given.get("as_of") or given.get("view", {}).get("as_of")
+    moment = new_york(datetime.fromisoformat(as_of)) if as_of else ""
+    return f"{moment} {given.get('signal', {}).get('symbol', '')}".strip()
 
 
 def state_graph(state: type) -> Any:

@@ -13,9 +13,9 @@ there, and the state is checkpointed before the model is asked.
 import operator
 from typing import Annotated, Any, TypedDict, cast
 
-from graph.asking import ANSWERED, FAILED, ask, opinion_of, route
+from graph.asking import ask, asks_once, opinion_of
 from graph.bounds import HIGHEST, LOWEST, Ground, bound_analysis, in_words
-from graph.machine import Machine, add_read, state_graph
+from graph.machine import Machine
 from graph.opinions import Keep, Opinion, calls_of, findings_of, run
 from graph.ports import Runtime, Wiring
 from graph.reading import enclosed, news_ids, read_news, read_positions
@@ -127,18 +127,8 @@ def prompt_of(state: AnalysisState) -> Prompt:
 
 def build() -> Any:
     """The machine as a langgraph `StateGraph`."""
-    graph = state_graph(AnalysisState)
-    for name, node in (("technicals", technicals), ("news", news), ("positions", positions)):
-        add_read(graph, name, node)
-        graph.add_edge("__start__", name)
-    for step in (review, assess, bound, degrade):
-        graph.add_node(step.__name__, step)
-    graph.add_edge(["technicals", "news", "positions"], "review")
-    graph.add_conditional_edges("review", route, {READ: "assess", UNREAD: "degrade"})
-    graph.add_conditional_edges("assess", route, {ANSWERED: "bound", FAILED: "degrade"})
-    graph.add_edge("bound", "__end__")
-    graph.add_edge("degrade", "__end__")
-    return graph
+    reads = (technicals, news, positions)
+    return asks_once(AnalysisState, reads, review, assess, bound, degrade, (READ, UNREAD))
 
 
 MACHINE = Machine(NAME, build)

@@ -54,12 +54,16 @@ class History(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A step of a machine has ended: why it goes on as it does, and what failed, if it did."""
+    """A step of a machine has ended: why it goes on as it does, and what failed, if it did.
+
+    `about` says which run of the machine: its moment (New York) and the symbol of a signal.
+    """
 
     machine: str
     step: str
     outcome: str
     failure: str = ""
+    about: str = ""
 
 
 Progress = Callable[[Event], None]

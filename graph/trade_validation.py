@@ -16,9 +16,9 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated, Any, TypedDict, cast
 
-from graph.asking import ANSWERED, FAILED, ask, opinion_of, route
+from graph.asking import ask, asks_once, opinion_of
 from graph.bounds import Ground, bound_verdict, in_words
-from graph.machine import Machine, add_read, state_graph
+from graph.machine import Machine
 from graph.opinions import Keep, Opinion, calls_of, findings_of, run
 from graph.ports import Runtime, Wiring
 from graph.reading import enclosed, news_ids, read_news, read_similar
@@ -164,18 +164,8 @@ def _plan_sheet(signal: Signal, equity: float, risk_percent: float) -> Sheet:
 
 def build() -> Any:
     """The machine as a langgraph `StateGraph`."""
-    graph = state_graph(ValidationState)
-    for name, node in (("context", context), ("news", news), ("similar", similar)):
-        add_read(graph, name, node)
-        graph.add_edge("__start__", name)
-    for step in (review, rule, bound, abstain):
-        graph.add_node(step.__name__, step)
-    graph.add_edge(["context", "news", "similar"], "review")
-    graph.add_conditional_edges("review", route, {READ: "rule", UNREAD: "abstain"})
-    graph.add_conditional_edges("rule", route, {ANSWERED: "bound", FAILED: "abstain"})
-    graph.add_edge("bound", "__end__")
-    graph.add_edge("abstain", "__end__")
-    return graph
+    reads = (context, news, similar)
+    return asks_once(ValidationState, reads, review, rule, bound, abstain, (READ, UNREAD))
 
 
 MACHINE = Machine(NAME, build)
@@ -186,7 +176,11 @@ def validate(
 ) -> Opinion[Verdict]:
     """Run the machine on a signal; `view` is the market at the close of the trigger bar."""
     given = {
-        "signal": {**asdict(signal), "start": signal.start.isoformat()},
+        "signal": {
+            **asdict(signal),
+            "start": signal.start.isoformat(),
+            "setup": signal.setup.value,  # plain: a checkpoint revives no type of ours
+        },
         "view": plain_view(view),
         "risk_percent": risk_percent,
         "mask": wiring.mask,

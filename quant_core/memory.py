@@ -17,12 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quant_core.bands import ATR_PERIOD, MINIMUM, WINDOW, atr_5m_known, band, new_five_minute
+from quant_core.bands import MINIMUM, WINDOW, atr_5m_known, band, new_five_minute
 from quant_core.bars import BarSeries, Floats, Ints, aggregate
 from quant_core.calendar import Calendar
 from quant_core.features import compute
 from quant_core.features.catalogue import TIMEFRAMES
-from quant_core.premarket import EMA_PERIOD, SLOPE_BARS, SymbolHistory, atr_percentile
+from quant_core.premarket import DEFAULTS, SymbolHistory, atr_percentile
 
 SAME = 1e-6
 MULTIPLES = (1, 2, 4)
@@ -136,14 +136,14 @@ def playbook_memories(
         return value(minutes), [(value(p), _counted(p, frame, calendar)) for p in parts]
 
     yield remember("z", "bar", WINDOW, *of_bars(z_of, ""))
-    yield remember("atr_5m", "5min", ATR_PERIOD + 1, *of_bars(atr_of, "5min"))
-    slopes = EMA_PERIOD + SLOPE_BARS
+    yield remember("atr_5m", "5min", DEFAULTS.atr_period + 1, *of_bars(atr_of, "5min"))
+    slopes = DEFAULTS.ema_period + DEFAULTS.slope_bars
     hours = aggregate(minutes, calendar, 60)
     yield remember("ema_slope_hourly", "1hr", slopes, *_of_series(hours, calendar, _slope))
     if daily is not None:
         yield remember("ema_slope_daily", "session", slopes, *_of_series(daily, calendar, _slope))
         ranks = _of_series(daily, calendar, _rank)
-        yield remember("atr_percentile", "session", ATR_PERIOD + 2, *ranks)
+        yield remember("atr_percentile", "session", DEFAULTS.atr_period + 2, *ranks)
 
 
 def _of_series(
@@ -160,7 +160,7 @@ def _of_series(
 
 
 def _slope(history: SymbolHistory, count: int) -> float:
-    return history.day.slope(count)
+    return history.day.slope(count, DEFAULTS.slope_bars)
 
 
 def _rank(history: SymbolHistory, count: int) -> float:

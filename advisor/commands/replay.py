@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,9 +14,12 @@ import typer
 from advisor.commands.output import console, print_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from advisor.bootstrap import ReplayOptions
     from advisor.market import Market, MarketRequest
     from advisor.settings import Settings
+    from graph.ports import Event, Progress
 
 
 class AnalystChoice(StrEnum):
@@ -90,6 +94,20 @@ def replay(
     recordings: Annotated[
         Path | None, typer.Option(help="Recording to use instead of the one in --out.")
     ] = None,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Hide symbols, dates and news text from the model.")
+    ] = False,
+    pace: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Watch it move: each minute takes this long (60: real time), and a model's "
+            "analyses run beside it, as in live trading.",
+        ),
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say every step of the machines (stderr).")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")
     ] = False,
@@ -109,12 +127,15 @@ def replay(
         last=last.date(),
         symbols=_watchlist(symbols, settings),
     )
-    options = _options(analyst, validation, resume, fresh, llm, recordings)
+    options = replace(
+        _options(analyst, validation, resume, fresh, llm, recordings), mask=mask, pace=pace
+    )
+    _check_manner(options, verbose)
     _keep_apart(out, [*bars, *([daily] if daily else [])])
     _prepare_folder(out, options)
     with console().status("Reading bars …"):
         market = prepare_market(request, settings)
-    _run(request, options, settings, market, out, json)
+    _run(request, options, settings, market, out, json, verbose=verbose)
 
 
 def demo(
@@ -182,6 +203,25 @@ def _options(
     )
 
 
+def _check_manner(options: "ReplayOptions", verbose: bool) -> None:
+    """Refuse a manner of replaying that cannot be, or that would have nothing to act on."""
+    from advisor.pacing import LONGEST_PACE, SHORTEST_PACE
+    from tools.errors import BadInput
+
+    for given, option in ((options.mask, "--mask"), (verbose, "--verbose")):
+        if given and not options.asks_model:
+            raise BadInput(
+                f"{option} is about a language model, and none is asked: "
+                "add --analyst model or --validation model"
+            )
+    pace = options.pace
+    if pace is not None and not SHORTEST_PACE <= pace <= LONGEST_PACE:
+        raise BadInput(
+            f"--pace is {pace:g}; give the seconds that a minute takes, "
+            f"from {SHORTEST_PACE:g} to {LONGEST_PACE:g} (60 is real time)"
+        )
+
+
 def _keep_apart(out: Path, sources: list[Path]) -> None:
     """Refuse to write results among the bars: the next replay would read them as bars."""
     from tools.errors import BadInput
@@ -205,6 +245,7 @@ def _run(
     market: "Market",
     out: Path,
     json: bool,
+    verbose: bool = False,
 ) -> None:
     """Replay under a progress bar, write the files, and show what came out."""
     from advisor.exports import write_exports
@@ -218,8 +259,9 @@ def _run(
         def show(done: int, total: int, text: str) -> None:
             progress.update(task, completed=done, total=total, description=text)
 
+        watch = _say_steps(progress.console) if verbose else None
         try:
-            result = run_replay(request, options, settings, market, out, show)
+            result = run_replay(request, options, settings, market, out, show, watch)
         except KeyboardInterrupt:
             console().print(
                 f"Interrupted. Every finished cycle is kept in {out}: give the same command with "
@@ -234,6 +276,19 @@ def _run(
     else:
         console().print(terminal_summary(result, summary))
         console().print(f"Files are in {out}; the report is {out / 'report.html'}")
+
+
+def _say_steps(screen: "Console") -> "Progress":
+    """Prints every step of a machine as a line; a failure stands out."""
+    from rich.text import Text
+
+    def say(event: "Event") -> None:
+        line = f"{event.about}  {event.machine}: {event.step}"
+        told = event.failure or event.outcome
+        text = Text(f"{line}: {told}" if told else line, style="yellow" if event.failure else "dim")
+        screen.print(text)
+
+    return say
 
 
 def _progress_bar() -> Any:

@@ -22,7 +22,7 @@ import numpy as np
 from advisor.cycle import dependencies, run_cycle
 from advisor.evaluation.kept import KeptRun
 from advisor.lanes import Lane, TradingDay, as_given, authority_after, shuffled_in_time
-from advisor.session import begin_day, run_day, trading_day
+from advisor.session import enter, run_day, trading_day
 from quant_core.authority import Authority
 from quant_core.bars import Floats
 from quant_core.calendar import NEW_YORK, to_minute
@@ -159,7 +159,7 @@ def _analyses_of_day(
     """Take the multipliers-alone lane through a session, following each analysis on the way."""
     deps = dependencies(kept.run.run_id, kept.settings, None)
     timing = kept.settings.analysis
-    begin_day(lane, day, kept.settings)
+    enter(lane, day, kept.settings)
     waiting = {
         to_minute(analysis.as_of) - day.session.open + timing.latency_bars - 1: analysis
         for analysis in _on(kept, day.session.date)

@@ -14,6 +14,8 @@ import pytest
 
 from advisor.cli import main
 from advisor.exports import CYCLES, REJECTIONS, SIGNALS, TRADES
+from tests.advisor.test_model_replay import answers
+from tests.stand_ins.anthropic import anthropic_stand_in
 
 Run = tuple[int, str, str]
 
@@ -376,3 +378,54 @@ def test_a_ledger_without_its_runs_is_not_called_intact(advisor, tmp_path) -> No
     code, _, err = advisor("ledger", "verify", tmp_path / "demo")
     assert code == 5
     assert "holds no run" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--mask"], "--mask is about a language model, and none is asked"),
+        (["--verbose"], "--verbose is about a language model"),
+        (["--pace", "0"], "--pace is 0; give the seconds that a minute takes"),
+        (["--pace", "nan", "--analyst", "model"], "--pace is nan"),
+    ],
+)
+def test_a_manner_of_replaying_that_cannot_be_is_said(advisor, tmp_path, options, words) -> None:  # type: ignore[no-untyped-def]
+    bars = bars_csv(tmp_path / "bars", [minute(0)])
+    code, out, err = advisor(
+        "replay", "--bars", bars, "--from", "2025-01-02", "--to", "2025-01-02",
+        "--out", tmp_path / "o", *options,
+    )  # fmt: skip
+    assert (code, out) == (2, "")
+    assert words in err
+
+
+def test_steps_of_the_machines_are_told_on_stderr_and_results_alone_on_stdout(  # type: ignore[no-untyped-def]
+    advisor, market_data, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
+    words = [
+        *january(market_data), "--from", "2025-01-08", "--to", "2025-01-08", "--symbols", "SPY",
+        "--analyst", "model", "--json",
+    ]  # fmt: skip
+    with anthropic_stand_in(answers) as server:
+        monkeypatch.setenv("ADVISOR_LLM__ANTHROPIC_BASE_URL", server.url)
+        code, out, calm = advisor(*words, "--out", tmp_path / "calm")
+        assert (code, calm) == (0, "")
+        assert json.loads(out)["analyst"] == "model"
+        code, out, told = advisor(*words, "--out", tmp_path / "told", "-v")
+    assert code == 0
+    assert json.loads(out)["analyst"] == "model"
+    lines = told.splitlines()
+    assert "2025-01-08 10:15  market_analysis: assess: the model answered" in lines
+    assert len([line for line in lines if ": bound" in line]) == 26
+
+
+def test_the_schedule_lists_what_is_due_and_says_when_there_is_nothing_to_run(advisor) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = advisor("schedule", "--next", "3", "--json")
+    assert code == 0
+    rows = json.loads(out)
+    assert {row["job"] for row in rows} == {"premarket", "session_start", "session_end"}
+    assert rows == sorted(rows, key=lambda row: row["due"])
+    code, out, err = advisor("schedule", "run")
+    assert (code, out) == (2, "")
+    assert "under [schedule] in advisor.toml" in err

@@ -2,22 +2,24 @@
 
 import json
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from advisor.bootstrap import RECORDINGS, ReplayOptions
+from advisor.bootstrap import CHECKPOINTS, RECORDINGS, ReplayOptions
 from advisor.exports import write_exports
 from advisor.replay import LEDGER, replay
 from advisor.results import ReplayResult
-from advisor.settings import Settings
+from advisor.settings import CheckpointSettings, Settings
 from advisor.summary import summarise
+from graph.checkpoints import Checkpoints
 from quant_core.types import Multipliers, Status
 from tests.advisor.worlds import market, request
 from tests.stand_ins.anthropic import anthropic_stand_in
 from tests.stand_ins.server import Request
-from tests.stand_ins.steps import Fails, Says, Step
+from tests.stand_ins.steps import Fails, Hangs, Says, Step
 from tools.errors import NoData, NotConfigured
 from tools.llm import MissingRecording
 from tools.store.store import Store
@@ -95,6 +97,63 @@ def test_a_recorded_session_is_replayed_without_a_call_to_the_same_bytes(tmp_pat
     )
     with Store.open(tmp_path / "again" / LEDGER, read_only=True) as store:
         assert store.verify_chain(replayed.run_id).intact
+
+
+def test_a_masked_replay_shows_no_symbol_and_no_date_and_trades_the_same(tmp_path: Path) -> None:
+    with anthropic_stand_in(answers) as server:
+        chosen = settings(server.url)
+        plain = run(MODEL, chosen, tmp_path / "plain")
+        shown = len(server.requests)
+        masked = run(replace(MODEL, mask=True), chosen, tmp_path / "masked")
+    assert masked.chain_heads == plain.chain_heads
+    assert masked.run_id != plain.run_id
+    told = "".join(json.dumps(asked.body) for asked in server.requests[shown:])
+    assert "S1.close" in told
+    for hidden in ("SPY", "QQQ", "NVDA", "2026", "New York"):
+        assert hidden not in told, hidden
+
+
+def test_a_verdict_that_does_not_come_in_time_abstains(tmp_path: Path) -> None:
+    def slow_to_rule(asked: Request) -> Step:
+        verdict = "size_factor" in json.dumps(asked.body)
+        return Hangs() if verdict else Says(text=json.dumps(ANALYSIS))
+
+    with anthropic_stand_in(slow_to_rule) as server:
+        chosen = Settings.model_validate(
+            {
+                "llm": {"anthropic_base_url": server.url, "retries": 0, "breaker_failures": 1},
+                "validation": {"deadline_seconds": 0.2},
+            }
+        )
+        result = run(replace(MODEL, llm="live"), chosen, tmp_path)
+    advised = result.lanes["advised"]
+    first, *others = [one.verdict for one in advised.decisions if one.verdict]
+    assert (first.ruling, first.status) == ("abstain", Status.DEGRADED)
+    assert "timeout" in first.degraded_reason
+    assert {one.ruling for one in others} == {"abstain"}
+    assert advised.trades == []
+
+
+def test_how_far_the_machines_got_is_kept_and_deleted_by_fresh(tmp_path: Path) -> None:
+    with anthropic_stand_in(answers) as server:
+        chosen = settings(server.url)
+        live = run(replace(MODEL, llm="live"), chosen, tmp_path)
+        asked = len(server.requests)
+        with Checkpoints.open(tmp_path / CHECKPOINTS) as kept:
+            threads = {one.config["configurable"]["thread_id"] for one in kept.saver.list(None)}
+            assert len(threads) == asked
+            assert all(thread.startswith(f"{live.run_id}/") for thread in threads)
+        run(replace(MODEL, llm="live", fresh=True), chosen, tmp_path)
+        assert len(server.requests) == 2 * asked
+        (tmp_path / LEDGER).unlink()
+        # Without the ledger, but with the checkpoints: every question is answered from them.
+        again = run(replace(MODEL, llm="live"), chosen, tmp_path)
+        assert len(server.requests) == 2 * asked
+        assert again.chain_heads == live.chain_heads
+        old = chosen.model_copy(update={"checkpoints": CheckpointSettings(keep_days=0)})
+        (tmp_path / LEDGER).unlink()
+        run(replace(MODEL, llm="live"), old, tmp_path)
+        assert len(server.requests) == 3 * asked
 
 
 def test_the_key_is_in_nothing_that_is_kept(tmp_path: Path) -> None:

@@ -108,3 +108,19 @@ def test_every_key_can_be_set_by_its_own_variable() -> None:
         text = ",".join(value) if isinstance(value, list) else str(value)
         again = {k: v for k, v, _ in explain_settings(None, {variable: text})}
         assert again == values, variable
+
+
+def test_what_changes_no_decision_changes_no_identity(tmp_path: Path) -> None:
+    plain = load_settings(None, {})
+    beside = load_settings(
+        None, {"ADVISOR_SCHEDULE__PREMARKET": "date", "ADVISOR_CHECKPOINTS__KEEP_DAYS": "3"}
+    )
+    other = load_settings(None, {"ADVISOR_VALIDATION__DEADLINE_SECONDS": "3"})
+    assert beside.config_hash() == plain.config_hash() != other.config_hash()
+
+
+def test_a_password_does_not_belong_in_a_setting() -> None:
+    url = "postgresql://user:hidden@host/advisor"
+    with pytest.raises(BadInput, match="PGPASSWORD") as raised:
+        load_settings(None, {"ADVISOR_CHECKPOINTS__URL": url})
+    assert "hidden" not in str(raised.value)

@@ -191,7 +191,10 @@ def test_progress_is_told_and_cannot_disturb() -> None:
     events.clear()
     analyse(view(), wiring(Outcome.REFUSAL, progress=watch))
     assert events[-1] == Event(
-        machine="market_analysis", step="degrade", outcome="refusal: as scripted"
+        machine="market_analysis",
+        step="degrade",
+        outcome="refusal: as scripted",
+        about="2025-01-08 10:30",
     )
     assert events[-2].failure == "refusal: as scripted"
 

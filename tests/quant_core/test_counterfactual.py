@@ -7,7 +7,7 @@ import numpy as np
 
 from advisor.bootstrap import Advisers, ReplayOptions, make_lanes
 from advisor.replay import replay
-from advisor.session import begin_day, trading_day
+from advisor.session import enter, trading_day
 from quant_core.calendar import to_minute
 from quant_core.counterfactual import follow, in_r, signals_under
 from quant_core.grid import session_clock
@@ -52,7 +52,7 @@ def test_under_base_thresholds_from_the_open_the_signals_are_the_baselines() -> 
     day = trading_day(made, session, SETTINGS)
     rules = pack(SETTINGS.stdev, SETTINGS.risk, SETTINGS.fills)
     alone = make_lanes(len(SYMBOLS), ReplayOptions(analyst="none"), SETTINGS, Advisers(None, None))
-    begin_day(alone[0], day, SETTINGS)
+    enter(alone[0], day, SETTINGS)
     before = alone[0].desk.dump()
 
     def signals(multipliers: Multipliers, rows: range) -> list[Signal]:

@@ -1,7 +1,5 @@
 """Ledgers for tests: one for each database that the contract is to hold on."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,19 +7,6 @@ import pytest
 from sqlalchemy import create_engine
 
 from tools.store import Store
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of a real PostgreSQL that is started for the tests of this process."""
-    pgserver = pytest.importorskip("pgserver", reason="pgserver is not installed (extra: dev)")
-    pytest.importorskip("psycopg", reason="psycopg is not installed (extra: postgres)")
-    # Not pytest's own temporary folder: as root the server runs under another user's name.
-    folder = tempfile.mkdtemp(prefix="advisor-postgresql-")
-    server = pgserver.get_server(folder, cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
