@@ -10,8 +10,9 @@ that the model gave stay when only the context failed. The caller saves the resu
 """
 
 import math
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -41,6 +42,7 @@ from quant_core.types import DailyBias, MarketContext, Status
 from tools.llm.calls import Prompt
 
 NAME = "premarket"
+HOUR = timedelta(hours=1)
 NO_MODEL = "no model is configured"
 READ = "everything was read"
 BY_RULES = "no model, or a read failed"
@@ -167,6 +169,19 @@ def build() -> Any:
 
 
 MACHINE = Machine(NAME, build)
+
+
+Prepare = Callable[[Morning], Opinion[Premarket]]
+
+
+def preparer(wiring: Wiring) -> Prepare:
+    """Who prepares days with a model; news is read since the morning's `news_since`."""
+
+    def give(morning: Morning) -> Opinion[Premarket]:
+        hours = (morning.as_of - morning.news_since) / HOUR if morning.news_since else None
+        return prepare(morning, replace(wiring, news_hours=hours) if hours else wiring)
+
+    return give
 
 
 def prepare(morning: Morning, wiring: Wiring) -> Opinion[Premarket]:

@@ -35,7 +35,8 @@ _FORMATS = {
 class Morning:
     """What a premarket starts from: snapshots in watchlist order, premarket prices, VIX.
 
-    `prices` are dollars, by symbol; `vix` is the close of the session `vix_date`.
+    `prices` are dollars, by symbol; `vix` is the close of the session `vix_date`. News
+    is read since `news_since` where it is given.
     """
 
     as_of: datetime
@@ -43,6 +44,7 @@ class Morning:
     prices: Mapping[str, PremarketPrice] = field(default_factory=dict)
     vix: float = math.nan
     vix_date: date | None = None
+    news_since: datetime | None = None
 
     def price(self, symbol: str) -> PremarketPrice:
         """The premarket price of a symbol; NaN, with the reason, when there is none."""

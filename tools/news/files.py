@@ -177,7 +177,7 @@ def _parquet(path: Path) -> Rows:
 
 def _text(path: Path) -> io.TextIOBase:
     if path.name.lower().endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")  # type: ignore[return-value]
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
 
 
@@ -202,7 +202,7 @@ def _json(lines: io.TextIOBase) -> Rows:
         if isinstance(row, dict):
             yield number, row, ""
         else:
-            yield number, None, f"no JSON object: {ascii(line[:40])}"
+            yield number, None, f"no JSON object: {line[:40]!a}"
 
 
 def _all_refused(read: int, refused: Sequence[NewsRejection]) -> str:
