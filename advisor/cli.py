@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from advisor.commands import data, features, graph, ledger, replay, settings
+from advisor.commands import data, features, graph, ledger, premarket, replay, settings
 
 app = typer.Typer(
     name="advisor",
@@ -19,6 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("premarket")(premarket.premarket)
 app.command("replay")(replay.replay)
 app.command("demo")(replay.demo)
 app.command("settings")(settings.settings)

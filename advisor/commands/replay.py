@@ -123,14 +123,14 @@ def replay(
         daily=daily,
         first=first.date(),
         last=last.date(),
-        symbols=_watchlist(symbols, settings),
+        symbols=watchlist(symbols, settings),
     )
     options = replace(
         _options(analyst, validation, resume, fresh, llm, recordings),
         premarket=premarket.value,
         news=tuple(news or ()),
     )
-    _keep_apart(out, [*bars, *([daily] if daily else [])])
+    keep_apart(out, [*bars, *([daily] if daily else [])])
     _prepare_folder(out, options)
     with console().status("Reading bars …"):
         market = prepare_market(request, settings)
@@ -166,7 +166,8 @@ def _program() -> str:
     return "advisor" if shutil.which("advisor") else os.path.relpath(sys.argv[0])
 
 
-def _watchlist(symbols: str | None, settings: "Settings") -> tuple[str, ...]:
+def watchlist(symbols: str | None, settings: "Settings") -> tuple[str, ...]:
+    """The symbols named, or those of the settings; BadInput for none, or for one twice."""
     from tools.errors import BadInput
 
     named = symbols.split(",") if symbols is not None else settings.watchlist
@@ -202,7 +203,7 @@ def _options(
     )
 
 
-def _keep_apart(out: Path, sources: list[Path]) -> None:
+def keep_apart(out: Path, sources: list[Path]) -> None:
     """Refuse to write results among the bars: the next replay would read them as bars."""
     from tools.errors import BadInput
 
