@@ -192,7 +192,12 @@ def _print(prepared: "PreparedMorning", options: "ReplayOptions", out: Path) -> 
     for finding in prepared.findings:
         words = f"bounds: {finding.field} {finding.kind}: {finding.detail}"
         screen.print(Text(words, style="yellow"))
-    for note in prepared.notes:
+    missing = [
+        f"no premarket price of {one.symbol}: {one.price_note}"
+        for one in prepared.biases
+        if one.price_note
+    ]
+    for note in (*missing, *prepared.notes):
         screen.print(Text(f"note: {note}"))
     for symbol, reasons in prepared.rejections.items():
         counts = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
@@ -230,7 +235,7 @@ def _table(prepared: "PreparedMorning") -> Any:
             f"{closes[one.symbol]:.2f}" if math.isfinite(closes[one.symbol]) else "–",
             price,
             f"{gap:+.2f} %" if math.isfinite(gap) else "–",
-            Text("; ".join(word for word in words if word)),
+            Text("\n".join(word for word in words if word)),
         )
     return table
 
