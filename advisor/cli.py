@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from advisor.commands import data, features, graph, ledger, premarket, replay, settings
+from advisor.commands import data, features, graph, ledger, news, premarket, replay, settings
 
 app = typer.Typer(
     name="advisor",
@@ -27,6 +27,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(graph.app, name="graph")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(news.app, name="news")
 
 
 def main() -> None:
