@@ -120,7 +120,7 @@ def _wiring(
     os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
     live = _live(settings) if options.llm != "replay" else None
     recordings = _recordings(options, folder, stack)
-    spent = spent_by_day([*_calls(store), *(recordings.calls() if recordings else ())])
+    spent = spent_by_day([*_calls(store), *(recordings.calls() if recordings and live else ())])
     return Wiring(
         model=_model(live, settings, recordings, _asked(store, run)),
         budget=DailyBudget(settings.llm_budget, SystemClock(), spent),

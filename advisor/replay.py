@@ -265,8 +265,19 @@ def _result(
         bars_accepted=market.bars_accepted,
         benchmark=market.benchmark(),
         news=news,
-        notes=[*market.notes, *_not_armed(snapshots)],
+        notes=[*market.notes, *_not_armed(snapshots), *_news_refused(news)],
     )
+
+
+def _news_refused(news: NewsSources) -> list[str]:
+    """What of the news could not be used, by reason."""
+    counts = news.counts()
+    if counts is None or not counts["rejected"]:
+        return []
+    reasons = ", ".join(f"{count} {reason}" for reason, count in counts["rejected"].items())
+    return [
+        f"{sum(counts['rejected'].values())} of {counts['read']} rows of news refused: {reasons}"
+    ]
 
 
 def _not_armed(snapshots: list[Snapshot]) -> list[str]:

@@ -94,6 +94,10 @@ def premarket(
         fresh=fresh,
     )
     prepared = prepare_morning(request, options, settings, out, _show_step)
+    if prepared.as_of > datetime.now(NEW_YORK):
+        prepared.notes.append(
+            f"{at:%H:%M} New York lies ahead: what becomes known until then is missing; ask again"
+        )
     if json:
         print_json(_document(prepared, out))
     else:

@@ -281,9 +281,54 @@ def test_kept_news_is_a_source(advisor: Advisor, bars: list[object], tmp_path: P
     assert second["chain_heads"] == first["chain_heads"]
 
 
+def test_news_that_a_ledger_kept_later_is_not_known_earlier(
+    advisor: Advisor, bars: list[object], tmp_path: Path
+) -> None:
+    words = ["premarket", *bars, "--date", DAY, "--json"]
+    late = advisor(*words, "--at", "09:30", "--news", news(tmp_path), "--out", "late")[1]
+    assert "CANARY later" in late
+    early = advisor(*words, "--news", "late", "--out", "early")[1]
+    assert "Title known" in early
+    assert "CANARY" not in early
+
+
+def test_asking_again_afresh_replaces_what_was_kept(advisor: Advisor, bars: list[object]) -> None:
+    script = iter([Fails(status=500), *[None] * 2])
+    with anthropic_stand_in(lambda asked: next(script) or answers(asked)) as server:
+        words = ["premarket", *bars, "--date", DAY, "--analyst", "model", "--out", "pm"]
+        words += setting(server.url)
+        assert "DEGRADED" in advisor(*words)[2]
+        code, _, err = advisor(*words, "--fresh")
+    assert code == 0
+    assert "DEGRADED, the rules speak" not in err
+    contexts = of_run("pm", lambda store, run: store.market_contexts(run, MARKET, as_of=MOMENT))
+    assert [one.status for one in contexts] == [Status.OK]
+
+
+def test_a_budget_counts_what_earlier_mornings_cost(advisor: Advisor, bars: list[object]) -> None:
+    def dear(asked: Request) -> Step:
+        found = answers(asked)
+        assert isinstance(found, Says)
+        return Says(text=found.text, tokens=(20_000, 20_000))
+
+    with anthropic_stand_in(dear) as server:
+        words = ["premarket", *bars, "--analyst", "model", "--llm", "live", "--out", "pm"]
+        words += setting(server.url)
+        with Path("advisor.toml").open("a") as file:
+            file.write("[llm_budget]\nusd_per_day = 1e6\ntokens_per_day = 110_000\n")
+        assert advisor(*words, "--date", "2026-10-13")[0] == 0
+        assert len(server.requests) == 2
+        code, _, err = advisor(*words, "--date", DAY)
+        assert code == 0
+    assert len(server.requests) == 3
+    assert "budget: " in " ".join(err.split())
+
+
 def test_a_replays_folder_is_left_alone(advisor: Advisor, bars: list[object]) -> None:
     words = ["replay", *bars, "--from", DAY, "--to", DAY, "--analyst", "none", "--out", "replayed"]
     assert advisor(*words)[0] == 0
+    assert advisor("ledger", "upgrade", "replayed")[0] == 0
+    assert advisor("ledger", "upgrade", "nowhere")[0] == 3
     code, _, err = advisor("premarket", *bars, "--date", DAY, "--out", "replayed")
     assert code == 2
     assert "holds the ledger of a replay" in err
