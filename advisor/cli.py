@@ -19,6 +19,8 @@ from advisor.commands import (
     features,
     graph,
     ledger,
+    news,
+    premarket,
     replay,
     schedule,
     settings,
@@ -31,6 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("premarket")(premarket.premarket)
 app.command("replay")(replay.replay)
 app.command("demo")(replay.demo)
 app.command("evaluate")(evaluate.evaluate)
@@ -43,6 +46,7 @@ app.add_typer(features.app, name="features")
 app.add_typer(graph.app, name="graph")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(news.app, name="news")
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from datetime import date, datetime
 import numpy as np
 
 from advisor.asking import Asking, AtOnce
+from advisor.kept import Kept
 from advisor.results import LaneResult
 from advisor.settings import AnalysisSettings
 from quant_core.authority import Authority, earned, full_authority
@@ -59,9 +60,10 @@ class Lane:
     `day` and `row` say which minute comes next; `asking` is how its analyst is asked, `asked` the
     moments of the questions without an outcome, `lost` those that an earlier process left so.
     `pending` holds advice that was given but does not apply yet, as (row, expiry in epoch minutes,
-    multipliers). A lane of `hindsight` needs the whole session's advice: it runs after the close.
-    `authority` is how far advice may reach in this session; `grant` finds it from the number of
-    sessions that are over, and is None where it is always full.
+    multipliers). What its advisers left in `kept` is committed with the next cycle. A lane of
+    `hindsight` needs the whole session's advice: it runs after the close. `authority` is how far
+    advice may reach in this session; `grant` finds it from the number of sessions that are over,
+    and is None where it is always full.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Lane:
     daily_returns: list[float] = field(default_factory=list)
     records: list[LedgerRecord] = field(default_factory=list)
     cycles: list[CycleRows] = field(default_factory=list)
+    kept: Kept = field(default_factory=Kept)
 
     def checkpoint(self) -> bytes:
         """Everything the lane must remember to go on after a restart."""

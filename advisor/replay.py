@@ -8,17 +8,27 @@ clean, and never one when the other was meant.
 
 import hashlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
 import msgspec
 
 from advisor import code_version
-from advisor.bootstrap import CHECKPOINTS, RECORDINGS, ReplayOptions, advisers, make_lanes
+from advisor.bootstrap import (
+    CHECKPOINTS,
+    RECORDINGS,
+    Advisers,
+    ReplayOptions,
+    advisers,
+    make_lanes,
+)
 from advisor.cycle import dependencies
 from advisor.lanes import Lane, TradingDay
 from advisor.market import Market, MarketRequest
+from advisor.news import NewsSources, open_news
 from advisor.pacing import PacedClock
+from advisor.premarket import morning_of, open_day
 from advisor.requests import keep_request
 from advisor.results import ReplayResult
 from advisor.session import run_day, run_day_at_pace, trading_day
@@ -50,14 +60,25 @@ class UnfinishedRun(BadInput):
 
 
 def run_identity(
-    request: MarketRequest, options: ReplayOptions, settings: Settings, market: Market
+    request: MarketRequest,
+    options: ReplayOptions,
+    settings: Settings,
+    market: Market,
+    news: str = "",
 ) -> str:
-    """What makes this replay this replay (16 hexadecimal digits)."""
-    return identity_of(settings.config_hash(), market.digest, code_version(), request, options)
+    """What makes this replay this replay (16 hexadecimal digits); `news` is that of its news."""
+    return identity_of(
+        settings.config_hash(), market.digest, code_version(), request, options, news
+    )
 
 
 def identity_of(
-    config_hash: str, digest: str, code: str, request: MarketRequest, options: ReplayOptions
+    config_hash: str,
+    digest: str,
+    code: str,
+    request: MarketRequest,
+    options: ReplayOptions,
+    news: str,
 ) -> str:
     """The identity of a replay of these settings, bars and code, as `run_identity` makes it."""
     parts = [
@@ -69,6 +90,8 @@ def identity_of(
         list(request.symbols),
         options.analyst,
         options.validation,
+        options.premarket,
+        news,
     ]
     # What an answer in its own time does to a run is part of it; how fast time passes is not.
     parts += [word for word, said in (("masked", options.mask), ("paced", options.pace)) if said]
@@ -88,27 +111,37 @@ def replay(
 
     `progress` is told how many minutes are done, `watch` every step of the machines.
     """
-    run_id = run_identity(request, options, settings, market)
-    count = len(market.symbols)
     clock = None if options.pace is None else PacedClock(options.pace)
-    if folder is None:
-        with advisers(options, settings, None, None, run_id, clock=clock, watch=watch) as chosen:
-            lanes = make_lanes(count, options, settings, chosen)
-            snapshots = _run(run_id, lanes, market, settings, None, set(), clock, progress)
-        return _result(run_id, lanes, market, options, settings, snapshots, {})
-    folder.mkdir(parents=True, exist_ok=True)
-    with (
-        _open_ledger(folder, run_id, options, settings) as store,
-        advisers(options, settings, folder, store, run_id, clock=clock, watch=watch) as chosen,
-    ):
-        keep_request(folder, request, options, market.digest)
-        lanes = make_lanes(count, options, settings, chosen)
-        opened = _take_up(store, run_id, lanes, market)
-        snapshots = _run(run_id, lanes, market, settings, store, opened, clock, progress)
-        if not _is_finished(store, run_id):
-            store.finish_run(run_id)
-        heads = store.heads(run_id)
-    return _result(run_id, lanes, market, options, settings, snapshots, heads)
+    with ExitStack() as stack:
+        news = open_news(options.news, settings, stack)
+        run_id = run_identity(request, options, settings, market, news.digest)
+        store = None
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            store = stack.enter_context(_open_ledger(folder, run_id, options, settings))
+            keep_request(folder, request, options, market.digest, news.digest)
+        chosen = stack.enter_context(
+            advisers(
+                options, settings, folder, store, run_id, news.reader, clock=clock, watch=watch
+            )
+        )
+        lanes = make_lanes(len(market.symbols), options, settings, chosen)
+        opened = set() if store is None else _take_up(store, run_id, lanes, market)
+        snapshots = _run(run_id, lanes, market, settings, store, chosen, opened, clock, progress)
+        result = _result(run_id, lanes, market, options, settings, snapshots, news)
+        if store is not None:
+            _finish(store, result)
+        return result
+
+
+def _finish(store: Store, result: ReplayResult) -> None:
+    """Close the run, and take from the ledger what the lanes do not carry."""
+    if not _is_finished(store, result.run_id):
+        store.finish_run(result.run_id)
+    result.chain_heads = store.heads(result.run_id)
+    end = to_datetime(result.sessions[-1].close)
+    result.biases = store.daily_biases(result.run_id, MARKET_LANE, as_of=end)
+    result.contexts = store.market_contexts(result.run_id, MARKET_LANE, as_of=end)
 
 
 def prepare_folder(folder: Path, options: ReplayOptions) -> None:
@@ -212,6 +245,7 @@ def _run(
     market: Market,
     settings: Settings,
     store: Store | None,
+    chosen: Advisers,
     opened: set[date],
     clock: PacedClock | None,
     progress: Progress | None,
@@ -235,7 +269,10 @@ def _run(
         day = trading_day(market, session, settings)
         snapshots += day.snapshots
         if store is not None and session.date not in opened:
-            store.commit_cycle(run_id, MARKET_LANE, None, list(day.snapshots), None)
+            opening = open_day(
+                chosen, morning_of(market, session, day.snapshots, settings.news.hours)
+            )
+            store.commit_cycle(run_id, MARKET_LANE, None, [*day.snapshots, *opening], None)
         if clock is None:
             run_day(lanes, day, deps, report)
         else:
@@ -251,7 +288,7 @@ def _result(
     options: ReplayOptions,
     settings: Settings,
     snapshots: list[Snapshot],
-    heads: dict[str, str],
+    news: NewsSources,
 ) -> ReplayResult:
     grant = lanes[0].grant
     authority = [grant(past) for past in range(len(market.sessions))] if grant else []
@@ -271,14 +308,15 @@ def _result(
         bars_read=market.bars_read,
         bars_accepted=market.bars_accepted,
         benchmark=market.benchmark(),
-        chain_heads=heads,
+        authority=authority,
+        news=news,
         notes=[
             *market.notes,
             *_not_armed(snapshots),
             *_paced(options),
             *_authority_note(authority),
+            *_news_refused(news),
         ],
-        authority=authority,
     )
 
 
@@ -299,6 +337,17 @@ def _authority_note(authority: list[Authority]) -> list[str]:
     return [
         f"authority is earned: above 0 in {opened} of {len(authority)} sessions; "
         f"in the last one {authority[-1].value:.3f}: {authority[-1].reason}"
+    ]
+
+
+def _news_refused(news: NewsSources) -> list[str]:
+    """What of the news could not be used, by reason."""
+    counts = news.counts()
+    if counts is None or not counts["rejected"]:
+        return []
+    reasons = ", ".join(f"{count} {reason}" for reason, count in counts["rejected"].items())
+    return [
+        f"{sum(counts['rejected'].values())} of {counts['read']} rows of news refused: {reasons}"
     ]
 
 

@@ -20,14 +20,17 @@ REQUEST = "request.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptRequest:
-    """A request, who advised, and the digest of the bars that were accepted."""
+    """A request, who advised, and the digests of the accepted bars and of the news read."""
 
     request: MarketRequest
     options: ReplayOptions
     digest: str
+    news: str
 
 
-def keep_request(folder: Path, request: MarketRequest, options: ReplayOptions, digest: str) -> None:
+def keep_request(
+    folder: Path, request: MarketRequest, options: ReplayOptions, digest: str, news: str
+) -> None:
     """Write the request of a replay into its folder."""
     values = {
         "bars": [str(path.resolve()) for path in request.bars],
@@ -37,7 +40,11 @@ def keep_request(folder: Path, request: MarketRequest, options: ReplayOptions, d
         "symbols": list(request.symbols),
         "analyst": options.analyst,
         "validation": options.validation,
+        "premarket": options.premarket,
+        "mask": options.mask,
+        "pace": options.pace,
         "bars_digest": digest,
+        "news_digest": news,
     }
     (folder / REQUEST).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
@@ -66,5 +73,16 @@ def _read(values: dict[str, Any]) -> KeptRequest:
         last=date.fromisoformat(values["to"]),
         symbols=tuple(values["symbols"]),
     )
-    options = ReplayOptions(analyst=values["analyst"], validation=values["validation"])
-    return KeptRequest(request=request, options=options, digest=values["bars_digest"])
+    options = ReplayOptions(
+        analyst=values["analyst"],
+        validation=values["validation"],
+        premarket=values["premarket"],
+        mask=values["mask"],
+        pace=values["pace"],
+    )
+    return KeptRequest(
+        request=request,
+        options=options,
+        digest=values["bars_digest"],
+        news=values["news_digest"],
+    )

@@ -9,15 +9,18 @@ from datetime import date
 
 import pyarrow as pa
 
+from advisor.news import NewsSources
 from quant_core.authority import Authority
 from quant_core.bars import Gap
 from quant_core.calendar import Session
 from quant_core.cycles import CycleRows
 from quant_core.types import (
     Analysis,
+    DailyBias,
     Decision,
     Fill,
     LaneDay,
+    MarketContext,
     OrderRejection,
     RiskChange,
     Snapshot,
@@ -70,6 +73,9 @@ class ReplayResult:
     chain_heads: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     authority: list[Authority] = field(default_factory=list)
+    biases: list[DailyBias] = field(default_factory=list)
+    contexts: list[MarketContext] = field(default_factory=list)
+    news: NewsSources = field(default_factory=NewsSources)
 
     @property
     def main(self) -> LaneResult:

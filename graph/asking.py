@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel
 
 from graph.machine import add_read, state_graph
@@ -90,6 +91,7 @@ def _failed(reason: str, call: dict[str, Any]) -> dict[str, Any]:
 
 
 def _summary(call: LlmCall, asked: str) -> dict[str, Any]:
+    """A call as plain values; `verbatim` is all of it, so that a resumed machine has it too."""
     return {
         "prompt": asked,
         "key": call.key,
@@ -98,4 +100,5 @@ def _summary(call: LlmCall, asked: str) -> dict[str, Any]:
         "cost_usd": str(call.cost_usd),
         "tokens_in": call.tokens_in,
         "tokens_out": call.tokens_out,
+        "verbatim": msgspec.json.encode(call).decode(),
     }

@@ -81,7 +81,7 @@ def lookahead(
 ) -> None:  # fmt: skip
     """Cut or falsify the future anywhere: what was said before must not change by a bit."""
     from advisor.bootstrap import ReplayOptions
-    from advisor.commands.replay import _watchlist
+    from advisor.commands.replay import watchlist
     from advisor.lookahead.checking import check, choose_moments
     from advisor.market import MarketRequest, assemble, read_rows
     from advisor.settings import load_settings
@@ -93,7 +93,7 @@ def lookahead(
         daily=daily,
         first=first.date(),
         last=last.date(),
-        symbols=_watchlist(symbols, settings),
+        symbols=watchlist(symbols, settings),
     )
     options = ReplayOptions(analyst=analyst.value, validation=validation.value)
     with console().status("Reading bars …") as status:

@@ -38,6 +38,14 @@ class ValidationChoice(StrEnum):
     MODEL = "model"
 
 
+class PremarketChoice(StrEnum):
+    """Who prepares each session before it opens."""
+
+    OFF = "off"
+    RULES = "rules"
+    MODEL = "model"
+
+
 class ModelMode(StrEnum):
     """Where a language model's answers come from."""
 
@@ -87,6 +95,13 @@ def replay(
     validation: Annotated[
         ValidationChoice, typer.Option(help="Who rules on signals before they are ordered.")
     ] = ValidationChoice.OFF,
+    premarket: Annotated[
+        PremarketChoice, typer.Option(help="Who gives each session's biases; changes no trade.")
+    ] = PremarketChoice.RULES,
+    news: Annotated[
+        list[Path] | None,
+        typer.Option("--news", help="News for models: file, folder or ledger; may be repeated."),
+    ] = None,
     llm: Annotated[
         ModelMode,
         typer.Option(help="A model's answers: live, recorded in --out, or replayed from there."),
@@ -125,13 +140,17 @@ def replay(
         daily=daily,
         first=first.date(),
         last=last.date(),
-        symbols=_watchlist(symbols, settings),
+        symbols=watchlist(symbols, settings),
     )
     options = replace(
-        _options(analyst, validation, resume, fresh, llm, recordings), mask=mask, pace=pace
+        _options(analyst, validation, resume, fresh, llm, recordings),
+        premarket=premarket.value,
+        news=tuple(news or ()),
+        mask=mask,
+        pace=pace,
     )
     _check_manner(options, verbose)
-    _keep_apart(out, [*bars, *([daily] if daily else [])])
+    keep_apart(out, [*bars, *([daily] if daily else [])])
     _prepare_folder(out, options)
     with console().status("Reading bars …"):
         market = prepare_market(request, settings)
@@ -167,7 +186,8 @@ def _program() -> str:
     return "advisor" if shutil.which("advisor") else os.path.relpath(sys.argv[0])
 
 
-def _watchlist(symbols: str | None, settings: "Settings") -> tuple[str, ...]:
+def watchlist(symbols: str | None, settings: "Settings") -> tuple[str, ...]:
+    """The symbols named, or those of the settings; BadInput for none, or for one twice."""
     from tools.errors import BadInput
 
     named = symbols.split(",") if symbols is not None else settings.watchlist
@@ -212,7 +232,7 @@ def _check_manner(options: "ReplayOptions", verbose: bool) -> None:
         if given and not options.asks_model:
             raise BadInput(
                 f"{option} is about a language model, and none is asked: "
-                "add --analyst model or --validation model"
+                "add --analyst model, --validation model or --premarket model"
             )
     pace = options.pace
     if pace is not None and not SHORTEST_PACE <= pace <= LONGEST_PACE:
@@ -222,7 +242,7 @@ def _check_manner(options: "ReplayOptions", verbose: bool) -> None:
         )
 
 
-def _keep_apart(out: Path, sources: list[Path]) -> None:
+def keep_apart(out: Path, sources: list[Path]) -> None:
     """Refuse to write results among the bars: the next replay would read them as bars."""
     from tools.errors import BadInput
 

@@ -130,7 +130,7 @@ def _market(
     """The market of the run; BadInput when it is another one."""
     request = _request(folder, kept.request, elsewhere)
     made = demo_market(request, settings) if not request.bars else prepare_market(request, settings)
-    who = request, kept.options
+    who = request, kept.options, kept.news
     found = identity_of(run.config_hash, made.digest, run.code_version, *who)
     if found == run.run_id:
         return made

@@ -3,25 +3,27 @@
 import json
 import os
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from advisor.bootstrap import CHECKPOINTS, RECORDINGS, ReplayOptions
 from advisor.exports import write_exports
-from advisor.replay import LEDGER, replay
+from advisor.replay import LEDGER, MARKET_LANE, replay
 from advisor.results import ReplayResult
 from advisor.settings import CheckpointSettings, Settings
 from advisor.summary import summarise
 from graph.checkpoints import Checkpoints
+from quant_core.calendar import to_datetime
 from quant_core.types import Multipliers, Status
 from tests.advisor.worlds import market, request
 from tests.stand_ins.anthropic import anthropic_stand_in
 from tests.stand_ins.server import Request
 from tests.stand_ins.steps import Fails, Hangs, Says, Step
 from tools.errors import NoData, NotConfigured
-from tools.llm import MissingRecording
+from tools.llm import MissingRecording, Outcome
 from tools.store.store import Store
 
 DAY = date(2026, 10, 14)
@@ -37,12 +39,19 @@ ANALYSIS = {
     "confidence": 55.0,
     "evidence": [],
 }
+CONTEXT = {
+    "bias": "bullish",
+    "volatility": "low",
+    "confidence": 51.0,
+    "summary": "Calm.",
+    "evidence": [],
+}
 VERDICT = {
     "reasoning": "Half is enough.",
     "ruling": "reduce",
     "size_factor": 0.5,
     "confidence": 60.0,
-    "evidence": [],
+    "evidence": ["N99"],
 }
 
 
@@ -79,6 +88,7 @@ def test_a_recorded_session_is_replayed_without_a_call_to_the_same_bytes(tmp_pat
         chosen = settings(server.url)
         live = run(MODEL, chosen, tmp_path / "live")
     asked = len(server.requests)
+    check_calls(tmp_path / "live", live, asked)
     advised = live.lanes["advised"]
     assert {analysis.status for analysis in advised.analyses} == {Status.OK}
     assert advised.analyses[0].multipliers == Multipliers(mr_arm=0.8, tc_arm=1.2)
@@ -154,6 +164,119 @@ def test_how_far_the_machines_got_is_kept_and_deleted_by_fresh(tmp_path: Path) -
         (tmp_path / LEDGER).unlink()
         run(replace(MODEL, llm="live"), old, tmp_path)
         assert len(server.requests) == 3 * asked
+
+
+def check_calls(folder: Path, result: ReplayResult, asked: int) -> None:
+    """Every call is in the ledger, verbatim, with what was asked about."""
+    end = to_datetime(result.sessions[-1].close)
+    with Store.open(folder / LEDGER, read_only=True) as store:
+        calls = store.llm_calls(result.run_id, "advised", as_of=end)
+        findings = store.llm_findings(result.run_id, "advised", as_of=end)
+        first = store.llm_calls(result.run_id, "advised", as_of=calls[0].as_of)
+    assert len(calls) == asked
+    assert len(first) == 1
+    assert {one.call.outcome for one in calls} == {Outcome.ANSWER}
+    analyses = [one for one in calls if one.machine == "market_analysis"]
+    rulings = [one for one in calls if one.machine == "trade_validation"]
+    assert [one.as_of for one in analyses] == [
+        analysis.as_of for analysis in result.lanes["advised"].analyses
+    ]
+    decided = [one for one in result.lanes["advised"].decisions if one.verdict]
+    assert [one.about for one in rulings] == [one.signal.symbol for one in decided]
+    assert analyses[0].call.attempts[0].response == json.dumps(ANALYSIS)
+    assert "SPY.z" in analyses[-1].call.prompt.text
+    assert [(one.kind, one.detail) for one in findings] == [
+        ("rejected", "'N99' was not given") for _ in findings
+    ]
+    assert len(findings) == len(rulings)
+
+
+def test_the_premarket_of_a_model_is_part_of_the_session(tmp_path: Path) -> None:
+    def say(asked: Request) -> Step:
+        body = json.dumps(asked.body)
+        if "Give the bias of every symbol" in body:
+            return Says(text=json.dumps({"biases": []}))
+        return Says(text=json.dumps(CONTEXT))
+
+    options = ReplayOptions(analyst="rules", premarket="model")
+    with anthropic_stand_in(say) as server:
+        chosen = settings(server.url)
+        live = run(options, chosen, tmp_path / "live")
+        assert len(server.requests) == 2
+    again = replace(options, llm="replay", recordings=tmp_path / "live" / RECORDINGS)
+    replayed = run(again, chosen, tmp_path / "again")
+    assert replayed.chain_heads == live.chain_heads
+    (context,) = live.contexts
+    assert (context.bias, context.confidence) == ("bullish", 51.0)
+    assert {one.degraded_reason for one in live.biases} == {"the model left it out"}
+    by_rules = run(ReplayOptions(analyst="rules"), Settings(), tmp_path / "rules")
+    lanes = ("advised", "baseline", "placebo")
+    assert [live.chain_heads[lane] for lane in lanes] == [
+        by_rules.chain_heads[lane] for lane in lanes
+    ]
+    assert live.chain_heads[MARKET_LANE] != by_rules.chain_heads[MARKET_LANE]
+
+
+def test_the_analyst_reads_news_and_only_what_was_known(tmp_path: Path) -> None:
+    path = tmp_path / "news.jsonl"
+    rows = [
+        ("Known early", "2026-10-14T11:00:00Z"),
+        ("Known at ten", "2026-10-14T14:00:00Z"),
+        ("CANARY tomorrow", "2026-10-15T11:00:00Z"),
+    ]
+    path.write_text(
+        "".join(json.dumps({"title": title, "published": at}) + "\n" for title, at in rows)
+    )
+    options = ReplayOptions(analyst="model", news=(path,))
+    with anthropic_stand_in(answers) as server:
+        result = run(options, settings(server.url), tmp_path / "live")
+    shown = [json.dumps(request.body) for request in server.requests]
+    assert "CANARY" not in "".join(shown)
+    assert all("Known early" in one for one in shown)
+    analyses = result.lanes["advised"].analyses
+    for analysis, one in zip(analyses, shown, strict=True):
+        assert ("Known at ten" in one) == (analysis.as_of >= datetime(2026, 10, 14, 14, tzinfo=UTC))
+    end = to_datetime(result.sessions[-1].close)
+    with Store.open(tmp_path / "live" / LEDGER, read_only=True) as store:
+        early = store.news(result.run_id, MARKET_LANE, as_of=end)
+        later = store.news(result.run_id, "advised", as_of=end)
+    assert [one.title for one in (*early, *later)] == ["Known early", "Known at ten"]
+    assert summarise(result, Settings())["news"] == {"read": 3, "accepted": 3, "rejected": {}}
+
+
+@pytest.mark.parametrize("mode", ["live", "record"])
+def test_a_resumed_run_knows_what_was_spent(
+    tmp_path: Path, mode: Literal["live", "record"]
+) -> None:
+    """Four questions fit into the day; the process dies after three, and one is left."""
+
+    class Died(Exception):
+        pass
+
+    def die(done: int, total: int, text: str) -> None:
+        if done >= 45:
+            raise Died
+
+    def dear(asked: Request) -> Step:
+        return Says(text=json.dumps(ANALYSIS), tokens=(20_000, 20_000))
+
+    asked, made = request(DAY, DAY), market(DAY, DAY)
+    with anthropic_stand_in(dear) as server:
+        chosen = Settings.model_validate(
+            {
+                "llm": {"anthropic_base_url": server.url, "retries": 0},
+                "llm_budget": {"usd_per_day": 1e6, "tokens_per_day": 170_000},
+            }
+        )
+        options = ReplayOptions(analyst="model", llm=mode)
+        with pytest.raises(Died):
+            replay(asked, options, chosen, made, tmp_path, die)
+        assert len(server.requests) == 3
+        resumed = replay(asked, replace(options, resume=True), chosen, made, tmp_path)
+    assert len(server.requests) == 4
+    analyses = resumed.lanes["advised"].analyses
+    assert [one.status for one in analyses[:4]] == [Status.OK] * 4
+    assert {one.degraded_reason.split(":")[0] for one in analyses[4:]} == {"budget"}
 
 
 def test_the_key_is_in_nothing_that_is_kept(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -276,3 +277,17 @@ def test_a_lane_checkpoint_brings_back_the_lane() -> None:
     assert other.pending == lane.pending
     assert (other.day, other.row, other.daily_returns) == (FIRST, 30, [0.1, -0.05])
     assert other.desk.slots.tobytes() == lane.desk.slots.tobytes()
+
+
+@pytest.mark.parametrize("premarket", ["off", "rules"])
+def test_the_premarket_changes_no_trade(tmp_path: Path, premarket: Literal["off", "rules"]) -> None:
+    made = market(FIRST, LAST)
+    options = replace(ADVISED, premarket=premarket)
+    result = replay(request(FIRST, LAST), options, SETTINGS, made, tmp_path / premarket)
+    other = replay(request(FIRST, LAST), ADVISED, SETTINGS, made, None)
+    for name, lane in result.lanes.items():
+        assert lane.trades == other.lanes[name].trades
+        assert lane.days == other.lanes[name].days
+    dates = [session.date for session in made.sessions] if premarket == "rules" else []
+    assert [context.date for context in result.contexts] == dates
+    assert len(result.biases) == len(dates) * len(made.symbols)
