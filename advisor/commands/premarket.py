@@ -40,7 +40,10 @@ def premarket(
         ),
     ] = None,
     at: Annotated[
-        datetime, typer.Option(formats=["%H:%M"], metavar="HH:MM", help="New York time.")
+        datetime,
+        typer.Option(
+            formats=["%H:%M"], metavar="HH:MM", show_default="08:30", help="As of, New York time."
+        ),
     ] = datetime(1900, 1, 1, 8, 30),
     symbols: Annotated[
         str | None, typer.Option(help="Comma-separated watchlist; default from the settings.")
@@ -256,6 +259,10 @@ def _print_news(prepared: "PreparedMorning", asked: bool) -> None:
         return
     since = new_york(prepared.news_since)
     screen.print(f"News known by then, since {since} New York: {len(prepared.news)}")
+    files = prepared.sources.files
+    earlier = [one.known_at for one in files.shelf.items] if files else []
+    if not prepared.news and (earlier := [at for at in earlier if at <= prepared.news_since]):
+        screen.print(f"  the newest item before that is of {new_york(max(earlier))}")
     latest = sorted(prepared.news, key=lambda one: one.known_at, reverse=True)
     for one in latest[:HEADLINES]:
         about = " ".join(one.symbols[:4]) or "market"
