@@ -115,7 +115,12 @@ def test_a_masked_replay_shows_no_symbol_and_no_date_and_trades_the_same(tmp_pat
         plain = run(MODEL, chosen, tmp_path / "plain")
         shown = len(server.requests)
         masked = run(replace(MODEL, mask=True), chosen, tmp_path / "masked")
-    assert masked.chain_heads == plain.chain_heads
+    # The chains differ in the calls, which are verbatim; what was decided does not.
+    for name, lane in plain.lanes.items():
+        other = masked.lanes[name]
+        for kind in ("analyses", "transitions", "decisions", "fills", "trades", "days"):
+            # As text: a figure that is not there (NaN) is equal to itself.
+            assert repr(getattr(other, kind)) == repr(getattr(lane, kind)), (name, kind)
     assert masked.run_id != plain.run_id
     told = "".join(json.dumps(asked.body) for asked in server.requests[shown:])
     assert "S1.close" in told
@@ -153,7 +158,7 @@ def test_how_far_the_machines_got_is_kept_and_deleted_by_fresh(tmp_path: Path) -
             threads = {one.config["configurable"]["thread_id"] for one in kept.saver.list(None)}
             assert len(threads) == asked
             assert all(thread.startswith(f"{live.run_id}/") for thread in threads)
-        run(replace(MODEL, llm="live", fresh=True), chosen, tmp_path)
+        live = run(replace(MODEL, llm="live", fresh=True), chosen, tmp_path)
         assert len(server.requests) == 2 * asked
         (tmp_path / LEDGER).unlink()
         # Without the ledger, but with the checkpoints: every question is answered from them.
