@@ -8,7 +8,7 @@ it does. Times in the text are New York's, `known_at` is UTC.
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
 import msgspec
@@ -24,6 +24,7 @@ KIND_MEANING: dict[Kind, str] = {
     "day": "a session of a lane",
     "week": "a trading week of a lane",
 }
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +48,9 @@ class Document:
         """Hash everything that is told; ValueError for a moment without a zone."""
         if self.known_at.tzinfo is None:
             raise ValueError(f"document {self.id}: known_at {self.known_at} has no time zone")
-        told = (
-            self.id, self.kind, self.run, self.lane, self.symbols, instant(self.known_at),
-            self.text, self.cites,
-        )  # fmt: skip
-        digest = hashlib.blake2b(msgspec.json.encode(told), digest_size=16)
+        told = (self.id, self.kind, self.run, self.lane, self.symbols, self.text, self.cites)
+        content = msgspec.json.encode((told, instant(self.known_at)))
+        digest = hashlib.blake2b(content, digest_size=16)
         object.__setattr__(self, "content_hash", digest.hexdigest())
 
 
@@ -78,4 +77,6 @@ def instant(moment: datetime) -> int:
     return (gone.days * 86_400 + gone.seconds) * 1_000_000 + gone.microseconds
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+def moment_of(microseconds: int) -> datetime:
+    """The moment of an `instant`, UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)

@@ -196,9 +196,9 @@ def fused(
     vectors = {key: rank for rank, key in enumerate(by_vectors, 1)}
     scored = []
     for key in words.keys() | vectors.keys():
-        ranks = (words.get(key), vectors.get(key))
-        score = sum(1.0 / (_RANK_OFFSET + rank) for rank in ranks if rank is not None)
-        scored.append((key, score, *ranks))
+        first, second = words.get(key), vectors.get(key)
+        score = sum(1.0 / (_RANK_OFFSET + rank) for rank in (first, second) if rank is not None)
+        scored.append((key, score, first, second))
     scored.sort(key=lambda one: (-one[1], one[2] or DEPTH + 1, one[0]))
     return scored[:k]
 
@@ -224,5 +224,7 @@ def refuse_other_schema(place: str, schema: Any) -> None:
 
 
 def _ordinal(rank: int) -> str:
-    suffix = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    suffix = (
+        "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    )
     return f"{rank}{suffix}"

@@ -26,14 +26,15 @@ _FOUND = re.compile(
     r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)",
     re.IGNORECASE,
 )
-_SILENT = frozenset(
-    "a about after all also am an and any are as at be because been before being between but by "
-    "can could did do does doing each for from get give had has have he her him his how i if in "
-    "into is it its just let may me might more most much must my new of on or other our out over "
-    "she should show so some such tell than that the their them then there these they this those "
-    "through to too under until up us was we were what when where which while who whose why will "
-    "with would york you your please happened happen".split()
-)
+_SILENT_WORDS = """
+a about after all also am an and any are as at be because been before being between but by
+can could did do does doing each for from get give had has have he her him his how i if in
+into is it its just let may me might more most much must my new of on or other our out over
+she should show so some such tell than that the their them then there these they this those
+through to too under until up us was we were what when where which while who whose why will
+with would york you your please happened happen
+"""
+_SILENT = frozenset(_SILENT_WORDS.split())
 
 
 def words(text: str) -> list[str]:
