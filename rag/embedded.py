@@ -95,11 +95,12 @@ class EmbeddedIndex:
         total = Upserted()
         remaining = iter(documents)
         with self._connected() as connection, file.writing(connection):
-            before = file.meta(connection, "epoch")
+            before = file.epoch_of(connection)
             file.make_tables(connection, self._embedder)
             file.set_meta(connection, "epoch", before + 1)
             while batch := list(islice(remaining, BATCH)):
-                total += write(connection, batch, self._vectors(batch))
+                named = list({document.id: document for document in batch}.values())
+                total += write(connection, named, self._vectors(named))
         return total
 
     def delete(self, ids: Iterable[str]) -> int:

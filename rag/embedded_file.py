@@ -1,9 +1,10 @@
 """The file of the embedded index: one SQLite database, its schema, and what its errors mean.
 
-`documents` holds everything that is needed to answer and to start again; `words` is an FTS5 table
+`documents` holds everything that is needed to answer and to start again. `words` is an FTS5 table
 without content of its own, over the words of the texts (`tools.embed.words`), so the database's
-tokenizer only splits at spaces (with `detail` other than full, BM25 of such a table is always 0); a `revision` counts up with every batch, which is how a reader sees
-what is new. Deleting raises `epoch`: then a reader starts afresh.
+tokenizer only splits at spaces; its `detail` must be full: with another, BM25 is always 0. A
+`revision` counts up with every batch, which is how a reader sees what is new. Deleting raises
+`epoch`: then a reader starts afresh.
 
 Journal mode is WAL with synchronous NORMAL: a process that dies loses its unfinished batch and
 nothing else; after a power cut the last batches may be gone too, and the next build brings them.
@@ -131,6 +132,14 @@ def meta(connection: sqlite3.Connection, name: str) -> Any:
     """A value of the index about itself."""
     row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
     return None if row is None else row[0]
+
+
+def epoch_of(connection: sqlite3.Connection) -> int:
+    """The epoch of an index of any schema; 0 where it had none."""
+    has_meta = "SELECT 1 FROM sqlite_master WHERE name = 'meta'"
+    if connection.execute(has_meta).fetchone() is None:
+        return 0
+    return int(meta(connection, "epoch") or 0)
 
 
 def set_meta(connection: sqlite3.Connection, name: str, value: int) -> None:

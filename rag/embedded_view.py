@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rag.documents import instant
 from rag.embedded_file import meta
-from rag.index import Filters
+from rag.index import LEAST_SIMILARITY, Filters
 
 BLOCK = 8192
 Positions = NDArray[np.int64]
@@ -74,7 +74,7 @@ class View:
     ) -> Positions:
         """Allowed documents by falling similarity to a vector, the newer first among equals.
 
-        Only similarities above 0 count: below, a document is no more like the query than chance.
+        Only similarities above LEAST_SIMILARITY count.
         """
         candidates = np.flatnonzero(mask)
         if not len(candidates) or not vector.any():
@@ -85,7 +85,7 @@ class View:
             edge = similar[best].min()
             best = np.flatnonzero(similar >= edge)  # all that tie at the edge, so none by chance
             candidates, similar = candidates[best], similar[best]
-        keep = similar > 1e-6
+        keep = similar > LEAST_SIMILARITY
         candidates, similar = candidates[keep], similar[keep]
         order = np.lexsort((candidates, -self.known_at[candidates], -similar))
         return candidates[order[:depth]]

@@ -22,6 +22,8 @@ SCHEMA = 1
 MOST_CHARACTERS = 8_000
 MOST_HITS = 200
 DEPTH = 100
+# Below this cosine two texts have no more in common than chance gives them.
+LEAST_SIMILARITY = 0.1
 _RANK_OFFSET = 60
 K = TypeVar("K", int, str)
 
@@ -125,6 +127,10 @@ class Index(Protocol):
         """Add new documents and replace changed ones, by id and content hash, batch by batch."""
         ...
 
+    def rebuild(self, documents: Iterable[Document]) -> Upserted:
+        """Replace everything it holds; readers see the old index until the new one is whole."""
+        ...
+
     def delete(self, ids: Iterable[str]) -> int:
         """Remove documents; those that are not there do not count."""
         ...
@@ -206,9 +212,11 @@ def fused(
 def refuse_other_embedder(place: str, kept: str, given: str) -> None:
     """BadInput when an index was made with another embedder than the one at hand."""
     if kept != given:
+        maker = kept.split(":")[0].split(".")[0]
         raise BadInput(
             f"the index {place} was made with the embedder {kept}, not {given}: their vectors "
-            f"cannot be compared. Use {kept.split(':')[0].split('.')[0]}, or build a new index"
+            f"cannot be compared. Say --embedder {maker} (rag.embedder), or make the index again "
+            "with `advisor index build --rebuild`"
         )
 
 
