@@ -76,7 +76,8 @@ def _day_document(source: Source, one: _Day) -> Document:
     record = one.entry.record
     skipped = [entry.record for entry in one.decisions if not entry.record.plan.quantity]
     parts = [
-        f"Day summary of {day(record.date)}, lane {source.lane}: {result(one.pnl)}, equity from "
+        f"Day summary of {day(record.date)}, lane {source.lane}. How the day went, in summary: "
+        f"{result(one.pnl)} on {day(record.date)}, equity from "
         f"{dollars(record.start_equity)} to {dollars(record.end_equity)}.",
         f"{count(record.signals, 'signal')}, {count(len(skipped), 'skipped signal')}, "
         f"{_won_and_lost(one.trades)}.",

@@ -193,7 +193,7 @@ class OtherEmbedder(LexicalEmbedder):
 
     @property
     def name(self) -> str:
-        return "minilm.other:256"
+        return "minilm.other:128"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -202,13 +202,13 @@ def test_vectors_of_two_embedders_are_never_mixed(kind: str, tmp_path: Path) -> 
         with pytest.raises(NoData, match="advisor index build"):
             opened(place, LexicalEmbedder())
         opened(place, LexicalEmbedder(), create=True).close()
-        with pytest.raises(BadInput, match=r"lexical\.v1:256, not minilm.*--embedder lexical"):
+        with pytest.raises(BadInput, match=r"lexical\.v1:128, not minilm.*--embedder lexical"):
             opened(place, OtherEmbedder(), create=True)
         index = opened(place, OtherEmbedder(), replacing=True)
         index.rebuild(SOME)
         index.close()
         again = opened(place, OtherEmbedder())
-        assert again.status().embedder == "minilm.other:256"
+        assert again.status().embedder == "minilm.other:128"
         again.close()
 
 

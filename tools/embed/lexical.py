@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tools.embed import words
 
-DIMENSIONS = 256
+DIMENSIONS = 128
 _WHOLE, _TRIGRAM = 8, 2
 # Beside how often: what pins a text down (a time, a date) counts more than one price among many.
 _TIME, _NUMBER, _WORD = 3, 1, 2
@@ -43,11 +43,11 @@ class LexicalEmbedder:
 
     @property
     def dimensions(self) -> int:
-        """256."""
+        """128."""
         return DIMENSIONS
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Shape (texts, 256), float32, each of length 1, or of zeros where there is no word."""
+        """Shape (texts, 128), float32, each of length 1, or of zeros where there is no word."""
         vectors = np.zeros((len(texts), DIMENSIONS), np.float32)
         for row, text in enumerate(texts):
             counts = Counter(words.words(text))
