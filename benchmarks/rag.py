@@ -7,7 +7,6 @@ machine does not decide it; memory is what opening and searching add to a proces
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
+import psutil
 
 from benchmarks.figure import Figure
 from rag.documents import Document
@@ -135,7 +135,7 @@ def _query(rng: np.random.Generator, moments: list[datetime]) -> tuple[str, str,
 
 def _search(path: Path) -> dict[str, float]:
     asked = json.load(sys.stdin)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = psutil.Process().memory_info().rss
     milliseconds = []
     with EmbeddedIndex.open(path, LexicalEmbedder()) as index:
         for text, as_of, symbol in asked:
@@ -143,11 +143,12 @@ def _search(path: Path) -> dict[str, float]:
             started = process_time()
             index.search(text, as_of=datetime.fromisoformat(as_of), k=5, where=where)
             milliseconds.append(1000 * (process_time() - started))
+        held = psutil.Process().memory_info().rss - before
     return {
         "first": milliseconds[0] / 1000,
         "median": float(np.median(milliseconds[1:])),
         "p95": float(np.percentile(milliseconds[1:], 95)),
-        "memory": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
+        "memory": held / 1e6,
     }
 
 
