@@ -2,8 +2,8 @@
 
 Exit codes: 0 done · 2 the request or its input cannot be used · 3 there is no data for it ·
 4 an earlier run in the folder needs `--resume` or `--fresh` · 5 a ledger's history was changed,
-or it is locked, or an index differs from it · 130 interrupted · 1 a defect of ours. Command modules import what is heavy
-inside their functions, so that help is instant.
+or it is locked, or an index differs from it · 130 interrupted · 1 a defect of ours. Command modules
+import what is heavy inside their functions, so that help is instant.
 """
 
 import sys
