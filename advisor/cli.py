@@ -2,8 +2,9 @@
 
 Exit codes: 0 done · 2 the request or its input cannot be used · 3 there is no data for it ·
 4 an earlier run in the folder needs `--resume` or `--fresh` · 5 a ledger's history was changed,
-or it is locked · 6 a check found what it looks for · 130 interrupted · 1 a defect of ours.
-Command modules import what is heavy inside their functions, so that help is instant.
+it is locked, or an index differs from it · 6 a check found what it looks for · 130 interrupted ·
+1 a defect of ours. Command modules import what is heavy inside their functions, so that help is
+instant.
 """
 
 import sys
@@ -18,6 +19,7 @@ from advisor.commands import (
     evaluate,
     features,
     graph,
+    index,
     ledger,
     news,
     premarket,
@@ -47,6 +49,7 @@ app.add_typer(graph.app, name="graph")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(news.app, name="news")
+app.add_typer(index.app, name="index")
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from quant_core.parameters import FillRules, PremarketParameters, RiskLimits, StdevParameters
+from rag.parameters import RagParameters
 from tools.errors import BadInput
 from tools.llm import BudgetLimits, ModelParameters, PriceList
 from tools.notify import AlertChannels, AlertLimits
@@ -134,7 +135,7 @@ class ScheduleSettings(_Group):
 
 
 # What changes no decision is no part of a run's identity.
-BESIDE_THE_RUN = ("broker", "alerts", "alert_limits", "checkpoints", "schedule")
+BESIDE_THE_RUN = ("broker", "alerts", "alert_limits", "checkpoints", "schedule", "rag")
 
 
 class Settings(_Group):
@@ -159,6 +160,7 @@ class Settings(_Group):
     alert_limits: AlertLimits = AlertLimits()
     checkpoints: CheckpointSettings = CheckpointSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    rag: RagParameters = RagParameters()
 
     def plain(self) -> dict[str, Any]:
         """Nested plain values, in the order of declaration."""
