@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from advisor.commands import data, features, graph, ledger, replay, settings
+from advisor.commands import data, features, graph, keys, ledger, replay, serve, settings
 
 app = typer.Typer(
     name="advisor",
@@ -21,10 +21,12 @@ app = typer.Typer(
 )
 app.command("replay")(replay.replay)
 app.command("demo")(replay.demo)
+app.command("serve")(serve.serve)
 app.command("settings")(settings.settings)
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(graph.app, name="graph")
+app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 
 

@@ -23,8 +23,10 @@ from tools.errors import BadInput
 from tools.llm import BudgetLimits, ModelParameters, PriceList
 
 ENVIRONMENT_PREFIX = "ADVISOR_"
-LISTS = {"watchlist", "llm.models"}
+LISTS = {"watchlist", "llm.models", "api.cors_origins"}
 NOT_SETTINGS = {"ADVISOR_CONFIG", "ADVISOR_TEST_DATA"}
+# Groups that no decision depends on: the same replay on another port is the same replay.
+WITHOUT_EFFECT = {"api"}
 
 
 class _Group(BaseModel):
@@ -71,6 +73,24 @@ class BarSettings(_Group):
     columns: dict[str, str] = Field(default_factory=dict)
 
 
+class ApiSettings(_Group):
+    """The REST API: where it listens, who may call it, and how much of it.
+
+    Requests are counted per key; a caller on this machine who needs no key is not counted.
+    `cors_origins` are the sites whose pages may call it from a browser, such as
+    `https://me.example`. None of it changes what a run decides.
+    """
+
+    host: str = Field("127.0.0.1", min_length=1, max_length=255)
+    port: int = Field(8765, ge=0, le=65535)
+    keys_file: str = Field("advisor-keys.json", min_length=1)
+    cors_origins: tuple[str, ...] = ()
+    requests_per_minute: int = Field(100, ge=1, le=1_000_000)
+    max_body_bytes: int = Field(65_536, ge=1_024, le=10_000_000)
+    max_streams: int = Field(50, ge=1, le=1_000)
+    stream_poll_seconds: float = Field(1.0, ge=0.05, le=60)
+
+
 class Settings(_Group):
     """Everything a user can set; see `advisor settings` for the values in force."""
 
@@ -86,20 +106,22 @@ class Settings(_Group):
     llm: ModelParameters = ModelParameters()
     llm_budget: BudgetLimits = BudgetLimits()
     llm_prices: PriceList = PriceList()
+    api: ApiSettings = ApiSettings()
 
     def plain(self) -> dict[str, Any]:
         """Nested plain values, in the order of declaration."""
         return {name: _plain(getattr(self, name)) for name in type(self).model_fields}
 
     def config_hash(self) -> str:
-        """Identity of the values in force (16 hexadecimal digits)."""
-        text = msgspec.json.encode(self.plain(), order="deterministic")
+        """Identity of the values that can change a decision (16 hexadecimal digits)."""
+        values = {name: v for name, v in self.plain().items() if name not in WITHOUT_EFFECT}
+        text = msgspec.json.encode(values, order="deterministic")
         return hashlib.sha256(text).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return value.model_dump()
+        return {name: _plain(item) for name, item in value.model_dump().items()}
     if is_dataclass(value) and not isinstance(value, type):
         return {name: _plain(item) for name, item in asdict(value).items()}
     if isinstance(value, float) and value in (float("inf"), float("-inf")):

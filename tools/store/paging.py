@@ -1,0 +1,291 @@
+"""Reading a ledger page by page, for whoever shows it while it may still be written.
+
+Every query names its moment (`as_of`) and costs what it returns, not what the ledger holds: pages
+walk the key (run, lane, seq), newest first, and filters are SQL. Dates need no index of their own:
+a `LaneDay` closes each session, so the records of a span of dates are a `Span` of `seq`, which the
+few rows of `lane_days` give. Nothing here writes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from sqlalchemy import Connection, Select, Table, Text, select, type_coerce
+
+from quant_core.calendar import NEW_YORK, to_minute
+from quant_core.cycles import CycleRows
+from quant_core.types import LaneDay
+from tools.errors import NoData
+from tools.store import codec, cycles, runs, tables
+from tools.store.runs import Run
+from tools.store.store import Store
+
+R = TypeVar("R")
+_CHAIN = tables.of(tables.Decisions)
+_LANES = tables.of(tables.Lanes)
+_RUNS = tables.of(tables.Runs)
+_CYCLES = tables.of(tables.Cycles)
+_DAYS = codec.LANE_DAYS.table
+END = 2**62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One lane of one run; `key` is the run's number in the ledger."""
+
+    key: int
+    run: Run
+    lane: str
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlace:
+    """A run with the lanes it has so far, and the hash of the newest record of each."""
+
+    key: int
+    run: Run
+    lanes: dict[str, Place]
+    heads: dict[str, str]
+
+
+class Span(NamedTuple):
+    """The records of a lane with after < seq ≤ through."""
+
+    after: int = 0
+    through: int = END
+
+    def before(self, seq: int) -> "Span":
+        """Only what stands before a record."""
+        return Span(self.after, min(self.through, seq - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[R]):
+    """A record with its number in the lane and the moment at which it became known."""
+
+    seq: int
+    at: datetime
+    record: R
+
+
+class Pages:
+    """The paged reads of an open ledger."""
+
+    def __init__(self, store: Store) -> None:
+        """Over a store, which stays the caller's to close."""
+        self._store = store
+
+    # Where
+
+    def runs(self) -> list[Run]:
+        """All runs, in the order in which they were started."""
+        return self._store.runs()
+
+    def place(self, run_id: str | None = None) -> RunPlace:
+        """A run and its lanes; the newest run without a name. NoData when there is none."""
+        with self._store.reading() as connection:
+            if run_id is None:
+                newest = select(_RUNS.c.run_id).order_by(_RUNS.c.id.desc()).limit(1)
+                run_id = connection.execute(newest).scalar()
+                if run_id is None:
+                    raise NoData("the ledger has no run at all")
+            kept = runs.get(connection, run_id)
+            rows = connection.execute(
+                select(_LANES.c.lane, _LANES.c.symbols, _LANES.c.hash)
+                .where(_LANES.c.run == kept.key)
+                .order_by(_LANES.c.lane)
+            ).all()
+        lanes = {
+            row.lane: Place(key=kept.key, run=kept.run, lane=row.lane, symbols=row.symbols)
+            for row in rows
+        }
+        heads = {row.lane: row.hash for row in rows}
+        return RunPlace(key=kept.key, run=kept.run, lanes=lanes, heads=heads)
+
+    def head(self, place: Place) -> int:
+        """The number of the newest record of a lane; 0 before the first."""
+        of_lane = select(_LANES.c.seq).where(_LANES.c.run == place.key, _LANES.c.lane == place.lane)
+        with self._store.reading() as connection:
+            return int(connection.execute(of_lane).scalar() or 0)
+
+    def span(self, place: Place, first: date | None, last: date | None, *, as_of: datetime) -> Span:
+        """The records of the sessions from `first` to `last`, both included; None is unbounded.
+
+        What was recorded after a session's `LaneDay` belongs to the next one, so nothing beyond
+        the session of `as_of` can have been known then.
+        """
+        after, through = 0, END
+        today = as_of.astimezone(NEW_YORK).date()
+        last = today if last is None else min(last, today)
+        with self._store.reading() as connection:
+            days = _DAYS.c.seq
+            of_lane = select(days).where(_DAYS.c.run == place.key, _DAYS.c.lane == place.lane)
+            if first is not None:
+                earlier = of_lane.where(_DAYS.c.date < first).order_by(days.desc()).limit(1)
+                after = connection.execute(earlier).scalar() or 0
+            later = of_lane.where(_DAYS.c.date > last).order_by(days).limit(1)
+            if connection.execute(later).scalar() is not None:
+                closing = of_lane.where(_DAYS.c.date <= last).order_by(days.desc()).limit(1)
+                through = connection.execute(closing).scalar() or 0
+        return Span(after, through)
+
+    # Records
+
+    def newest(
+        self,
+        kind: codec.Kind[R],
+        place: Place,
+        *,
+        as_of: datetime,
+        limit: int,
+        span: Span = Span(),  # noqa: B008  (immutable)
+        where: Mapping[str, Any] | None = None,
+    ) -> list[Entry[R]]:
+        """At most `limit` records known at `as_of`, newest first.
+
+        `where` names columns of the kind's table and the value each must have; a tuple of values
+        allows any of them. A value of None asks for NULL.
+        """
+        return self._records(kind, place, as_of, limit, span, where or {}, newest_first=True)
+
+    def following(
+        self,
+        kind: codec.Kind[R],
+        place: Place,
+        *,
+        as_of: datetime,
+        limit: int = END,
+        span: Span = Span(),  # noqa: B008  (immutable)
+        where: Mapping[str, Any] | None = None,
+    ) -> list[Entry[R]]:
+        """At most `limit` records known at `as_of`, in the order in which they were written."""
+        return self._records(kind, place, as_of, limit, span, where or {}, newest_first=False)
+
+    def last_closed(self, place: Place, *, as_of: datetime) -> Entry[LaneDay] | None:
+        """The newest session of a lane that was over at `as_of`."""
+        found = self.newest(codec.LANE_DAYS, place, as_of=as_of, limit=1)
+        return found[0] if found else None
+
+    def columns(
+        self, kind: codec.Kind[Any], place: Place, names: Sequence[str], *, as_of: datetime,
+        span: Span = Span(),  # noqa: B008  (immutable)
+    ) -> list[Any]:  # fmt: skip
+        """Some columns of all records in a span known at `as_of`, in order, as they are stored."""
+        table = kind.table
+        clause: Select[Any] = select(*[type_coerce(table.c[name], Text()) for name in names])
+        with self._store.reading() as connection:
+            chosen = _known(clause, kind, place, as_of, span).order_by(table.c.seq)
+            return list(connection.execute(chosen))
+
+    def _records(
+        self,
+        kind: codec.Kind[R],
+        place: Place,
+        as_of: datetime,
+        limit: int,
+        span: Span,
+        where: Mapping[str, Any],
+        *,
+        newest_first: bool,
+    ) -> list[Entry[R]]:
+        table = kind.table
+        own = [table.c[name] for name in kind.columns]
+        clause = _known(select(table.c.seq, _at(table), *own), kind, place, as_of, span)
+        for name, value in where.items():
+            column = table.c[name]
+            any_of = isinstance(value, tuple)
+            clause = clause.where(column.in_(value) if any_of else column == value)
+        order = table.c.seq.desc() if newest_first else table.c.seq
+        with self._store.reading() as connection:
+            found = connection.execute(clause.order_by(order).limit(limit))
+            return [_entry(kind, row) for row in found]
+
+    # Minutes
+
+    def minutes(
+        self, place: Place, first: int, last: int, *, as_of: datetime, symbol: str | None = None
+    ) -> CycleRows:
+        """Minute rows with first ≤ minute ≤ last (since the epoch) whose bar closed by `as_of`."""
+        clause = _minutes(place, last, as_of).where(_CYCLES.c.minute >= _bounded(first))
+        if symbol is not None:
+            clause = clause.where(_CYCLES.c.symbol == symbol)
+        with self._store.reading() as connection:
+            return _rows(connection, place, clause.order_by(_CYCLES.c.minute))
+
+    def last_minute(self, place: Place, *, as_of: datetime) -> int | None:
+        """The newest minute of which any row was known at `as_of`."""
+        newest = _minutes(place, cycles.LAST, as_of).with_only_columns(_CYCLES.c.minute)
+        with self._store.reading() as connection:
+            found = connection.execute(newest.order_by(_CYCLES.c.minute.desc()).limit(1))
+            minute: int | None = found.scalar()
+            return minute
+
+    def latest(self, place: Place, *, as_of: datetime) -> CycleRows:
+        """The newest row of every symbol that has one, in watchlist order where minutes agree."""
+        with self._store.reading() as connection:
+            parts = [
+                _rows(
+                    connection,
+                    place,
+                    _minutes(place, cycles.LAST, as_of)
+                    .where(_CYCLES.c.symbol == symbol)
+                    .order_by(_CYCLES.c.minute.desc())
+                    .limit(1),
+                )
+                for symbol in place.symbols
+            ]
+            return CycleRows.joined(parts) if parts else cycles.from_stored((), [])
+
+
+def _at(table: Table) -> Any:
+    """When a record became known: a look into the chain for each row that is returned."""
+    return (
+        select(_CHAIN.c.at)
+        .where(
+            _CHAIN.c.run == table.c.run, _CHAIN.c.lane == table.c.lane, _CHAIN.c.seq == table.c.seq
+        )
+        .correlate(table)
+        .scalar_subquery()
+    )
+
+
+def _known(
+    clause: Select[Any], kind: codec.Kind[Any], place: Place, as_of: datetime, span: Span
+) -> Select[Any]:
+    """Only the records of a place and a span that were known at a moment.
+
+    The look into the chain is a subquery, so that the walk over the kind's own key stays the outer
+    loop and a page ends after its last row.
+    """
+    table = kind.table
+    return clause.where(
+        table.c.run == place.key,
+        table.c.lane == place.lane,
+        table.c.seq > span.after,
+        table.c.seq <= span.through,
+        _at(table) <= as_of,
+    )
+
+
+def _entry(kind: codec.Kind[R], row: Any) -> Entry[R]:
+    seq, at, *values = row
+    return Entry(seq, at, kind.built(dict(zip(kind.columns, values, strict=True))))
+
+
+def _bounded(minute: int) -> int:
+    return min(max(minute, cycles.FIRST), cycles.LAST)
+
+
+def _minutes(place: Place, last: int, as_of: datetime) -> Select[Any]:
+    """Minute rows of a lane up to `last` whose bar had closed at a moment; minutes as stored."""
+    through = _bounded(min(last, to_minute(as_of) - 1))
+    names = list(_CYCLES.columns)[3:]
+    return select(type_coerce(_CYCLES.c.minute, Text()).label("at"), *names).where(
+        _CYCLES.c.run == place.key, _CYCLES.c.lane == place.lane, _CYCLES.c.minute <= through
+    )
+
+
+def _rows(connection: Connection, place: Place, clause: Select[Any]) -> CycleRows:
+    return cycles.from_stored(place.symbols, connection.execute(clause).fetchall())
