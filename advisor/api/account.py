@@ -79,7 +79,7 @@ def account_of(view: LedgerView, scope: Scope, rules: RunRules) -> Account:
     pages, place, as_of = view.pages, scope.place, scope.as_of
     days = view.sums.days(place, as_of=as_of)
     last = days[-1] if days else None
-    span = view.pages.span(place, None, None, as_of=as_of)
+    span = view.sums.span(place, None, None, as_of=as_of)
     span = Span(last.seq if last else 0, span.through)
     fills = [e.record for e in pages.following(codec.FILLS, place, as_of=as_of, span=span)]
     orders = [e.record for e in pages.following(codec.ORDERS, place, as_of=as_of, span=span)]

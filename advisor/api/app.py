@@ -50,7 +50,7 @@ def create_app(parts: Parts) -> FastAPI:
     for module in (records, money, market, stream, talk, system):
         app.include_router(module.router, dependencies=keyed)
     app.include_router(system.open_router)
-    app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_FROM, compresslevel=4)
+    app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_FROM, compresslevel=1)
     app.add_middleware(Gate, parts=parts)
     app.add_middleware(
         CORSMiddleware,

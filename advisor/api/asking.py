@@ -43,19 +43,21 @@ Limit = Annotated[int, Query(ge=1, le=500, description="Records on a page.")]
 RecordNumber = Annotated[int, Path(ge=1, le=2**62, description="Id of the record.")]
 
 
-def _parts(request: Request) -> Parts:
+async def _parts(request: Request) -> Parts:
     parts: Parts = request.app.state.parts
     return parts
 
 
-def _view(request: Request) -> LedgerView:
-    return _parts(request).view
+async def _view(request: Request) -> LedgerView:
+    view: LedgerView = request.app.state.parts.view
+    return view
 
 
 def _scope(
     request: Request, run: RunName = None, lane: LaneName = None, as_of: AsOf = None
 ) -> Scope:
-    return _view(request).scope(run, lane, as_of)
+    view: LedgerView = request.app.state.parts.view
+    return view.scope(run, lane, as_of)
 
 
 ThePartsOf = Annotated[Parts, Depends(_parts)]

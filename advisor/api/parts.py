@@ -1,8 +1,9 @@
 """What the API is made of, put together once and handed to every handler."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from advisor.api.answers import Answers
 from advisor.api.chat import Chat
 from advisor.api.keys import KeyFile
 from advisor.api.metrics import Metrics
@@ -24,3 +25,4 @@ class Parts:
     metrics: Metrics
     chat: Chat | None = None
     public: bool = False
+    answers: Answers = field(default_factory=Answers)

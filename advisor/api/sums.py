@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
+from quant_core.calendar import NEW_YORK
 from quant_core.types import LaneDay
 from tools.store import codec
 from tools.store.paging import END, Entry, Pages, Place, Span
@@ -37,14 +38,15 @@ class TradeSum:
         """What was won less what was lost."""
         return self.won - self.lost
 
-    def __add__(self, other: "TradeSum") -> "TradeSum":
-        """Both together."""
-        return TradeSum(
-            self.trades + other.trades,
-            self.wins + other.wins,
-            self.won + other.won,
-            self.lost + other.lost,
-            self.fees + other.fees,
+    @classmethod
+    def total(cls, values: Sequence["TradeSum"]) -> "TradeSum":
+        """All of them together."""
+        return cls(
+            sum(one.trades for one in values),
+            sum(one.wins for one in values),
+            sum((one.won for one in values), Decimal(0)),
+            sum((one.lost for one in values), Decimal(0)),
+            sum((one.fees for one in values), Decimal(0)),
         )
 
 
@@ -59,8 +61,9 @@ class Fold(Generic[V]):
 
 @dataclass(slots=True)
 class _Lane:
-    """What is kept of a lane: its closed sessions, and one value a session for each kind."""
+    """What is kept of a lane up to record `head`: its closed sessions, a value each by kind."""
 
+    head: int = 0
     days: list[Entry[LaneDay]] = field(default_factory=list)
     values: dict[str, list[Any]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -80,6 +83,22 @@ class SessionSums:
         lane = self._lane(place)
         with lane.lock:
             return lane.days[: _known(lane.days, as_of)]
+
+    def span(self, place: Place, first: date | None, last: date | None, *, as_of: datetime) -> Span:
+        """The records of the sessions from `first` to `last`, both included; None is unbounded.
+
+        What was recorded after a session's `LaneDay` belongs to the next one, so nothing beyond
+        the session of `as_of` can have been known then.
+        """
+        days = self._lane(place).days
+        today = as_of.astimezone(NEW_YORK).date()
+        last = today if last is None else min(last, today)
+        before = 0 if first is None else bisect_left(days, first, key=_date)
+        within = bisect_right(days, last, key=_date)
+        return Span(
+            days[before - 1].seq if before else 0,
+            END if within == len(days) else days[within - 1].seq if within else 0,
+        )
 
     def trades(self, place: Place, *, as_of: datetime) -> list[tuple[date, TradeSum]]:
         """The trades of every session, the open one last if it has any."""
@@ -119,10 +138,11 @@ class SessionSums:
             if len(self._lanes) > _MOST_LANES:
                 self._lanes.popitem(last=False)
         with lane.lock:
-            after = lane.days[-1].seq if lane.days else 0
-            lane.days += self._pages.following(
-                codec.LANE_DAYS, place, as_of=_ALWAYS, span=Span(after)
-            )
+            if place.head > lane.head:
+                lane.days += self._pages.following(
+                    codec.LANE_DAYS, place, as_of=_ALWAYS, span=Span(lane.head, place.head)
+                )
+                lane.head = place.head
         return lane
 
     def _folded(
@@ -156,8 +176,12 @@ class SessionSums:
         return self._pages.columns(fold.kind, place, names, as_of=as_of, span=span)
 
 
+def _date(day: Entry[LaneDay]) -> date:
+    return day.record.date
+
+
 def _known(days: list[Entry[LaneDay]], as_of: datetime) -> int:
-    return bisect_right([day.at for day in days], as_of)
+    return bisect_right(days, as_of, key=lambda day: day.at)
 
 
 def _sum_trades(rows: Sequence[Any]) -> TradeSum:

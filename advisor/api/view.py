@@ -58,6 +58,20 @@ class LedgerView:
                 "unknown-run", f"There is no run {run_id}; the newest are {', '.join(known)}."
             ) from error
 
+    def version(self, run_id: str | None) -> str:
+        """Changes whenever an answer about a run may; empty when there is no such run.
+
+        A lane moves with its records and minutes; what is known of a live run, with time too.
+        """
+        try:
+            found = self.pages.place(run_id)
+        except NoData:
+            return ""
+        lanes = [(one.lane, one.head, one.open_rows) for one in found.lanes.values()]
+        run = found.run
+        clock = "" if run.kind == "replay" else f"{datetime.now(UTC):%Y%m%d%H%M%S}"
+        return f"{found.key} {run.run_id} {run.created_at} {run.status} {lanes} {clock}"
+
     def scope(
         self, run_id: str | None = None, lane: str | None = None, as_of: datetime | None = None
     ) -> Scope:
@@ -75,13 +89,13 @@ class LedgerView:
             known = ", ".join(traded) or "none yet"
             raise not_found("unknown-lane", f"There is no lane {lane}; this run has: {known}.")
         if place is None:  # a run that has only begun
-            place = Place(key=run.key, run=run.run, lane=chosen or _PREFERRED[0], symbols=())
+            place = Place(key=run.key, run=run.run, lane=chosen or _PREFERRED[0])
         return Scope(place=place, run=run, as_of=moment, asked=as_of)
 
     def market(self, scope: Scope) -> Place:
         """The lane that holds what all lanes share: the premarket snapshots."""
         found = scope.run.lanes.get(_NOT_TRADED)
-        return found or Place(key=scope.run.key, run=scope.run.run, lane=_NOT_TRADED, symbols=())
+        return found or Place(key=scope.run.key, run=scope.run.run, lane=_NOT_TRADED)
 
     def symbol(self, scope: Scope, symbol: str | None) -> str | None:
         """A symbol as the watchlist writes it; a problem for one that is not on it."""
@@ -101,7 +115,7 @@ class LedgerView:
             raise bad_request(
                 "impossible-dates", f"start_date {first} lies after end_date {last}; swap them."
             )
-        return self.pages.span(scope.place, first, last, as_of=scope.as_of)
+        return self.sums.span(scope.place, first, last, as_of=scope.as_of)
 
 
 def _moment(kind: str, asked: datetime | None) -> datetime:

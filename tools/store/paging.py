@@ -2,18 +2,18 @@
 
 Every query names its moment (`as_of`) and costs what it returns, not what the ledger holds: pages
 walk the key (run, lane, seq), newest first, and filters are SQL. Dates need no index of their own:
-a `LaneDay` closes each session, so the records of a span of dates are a `Span` of `seq`, which the
-few rows of `lane_days` give. Nothing here writes.
+a `LaneDay` closes each session, so the records of a span of dates are a `Span` of `seq`. Nothing
+here writes.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Select, Table, Text, select, type_coerce
 
-from quant_core.calendar import NEW_YORK, to_minute
+from quant_core.calendar import to_minute
 from quant_core.cycles import CycleRows
 from quant_core.types import LaneDay
 from tools.errors import NoData
@@ -32,12 +32,18 @@ END = 2**62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One lane of one run; `key` is the run's number in the ledger."""
+    """One lane of one run as a request found it.
+
+    `key` is the run's number in the ledger, `head` the lane's newest `seq`, and `open_rows` counts
+    the minutes since the last closed session: while neither moves, the lane has not.
+    """
 
     key: int
     run: Run
     lane: str
-    symbols: tuple[str, ...]
+    symbols: tuple[str, ...] = ()
+    head: int = 0
+    open_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,43 +99,29 @@ class Pages:
                     raise NoData("the ledger has no run at all")
             kept = runs.get(connection, run_id)
             rows = connection.execute(
-                select(_LANES.c.lane, _LANES.c.symbols, _LANES.c.hash)
+                select(
+                    _LANES.c.lane,
+                    _LANES.c.symbols,
+                    _LANES.c.hash,
+                    _LANES.c.seq,
+                    _LANES.c.open_rows,
+                )
                 .where(_LANES.c.run == kept.key)
                 .order_by(_LANES.c.lane)
             ).all()
         lanes = {
-            row.lane: Place(key=kept.key, run=kept.run, lane=row.lane, symbols=row.symbols)
+            row.lane: Place(
+                key=kept.key,
+                run=kept.run,
+                lane=row.lane,
+                symbols=row.symbols,
+                head=row.seq,
+                open_rows=row.open_rows,
+            )
             for row in rows
         }
         heads = {row.lane: row.hash for row in rows}
         return RunPlace(key=kept.key, run=kept.run, lanes=lanes, heads=heads)
-
-    def head(self, place: Place) -> int:
-        """The number of the newest record of a lane; 0 before the first."""
-        of_lane = select(_LANES.c.seq).where(_LANES.c.run == place.key, _LANES.c.lane == place.lane)
-        with self._store.reading() as connection:
-            return int(connection.execute(of_lane).scalar() or 0)
-
-    def span(self, place: Place, first: date | None, last: date | None, *, as_of: datetime) -> Span:
-        """The records of the sessions from `first` to `last`, both included; None is unbounded.
-
-        What was recorded after a session's `LaneDay` belongs to the next one, so nothing beyond
-        the session of `as_of` can have been known then.
-        """
-        after, through = 0, END
-        today = as_of.astimezone(NEW_YORK).date()
-        last = today if last is None else min(last, today)
-        with self._store.reading() as connection:
-            days = _DAYS.c.seq
-            of_lane = select(days).where(_DAYS.c.run == place.key, _DAYS.c.lane == place.lane)
-            if first is not None:
-                earlier = of_lane.where(_DAYS.c.date < first).order_by(days.desc()).limit(1)
-                after = connection.execute(earlier).scalar() or 0
-            later = of_lane.where(_DAYS.c.date > last).order_by(days).limit(1)
-            if connection.execute(later).scalar() is not None:
-                closing = of_lane.where(_DAYS.c.date <= last).order_by(days.desc()).limit(1)
-                through = connection.execute(closing).scalar() or 0
-        return Span(after, through)
 
     # Records
 
@@ -174,7 +166,7 @@ class Pages:
     ) -> list[Any]:  # fmt: skip
         """Some columns of all records in a span known at `as_of`, in order, as they are stored."""
         table = kind.table
-        clause: Select[Any] = select(*[type_coerce(table.c[name], Text()) for name in names])
+        clause: Any = select(*[type_coerce(table.c[name], Text()) for name in names])
         with self._store.reading() as connection:
             chosen = _known(clause, kind, place, as_of, span).order_by(table.c.seq)
             return list(connection.execute(chosen))

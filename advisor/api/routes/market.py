@@ -17,7 +17,7 @@ from advisor.api.account import (
     next_analysis,
     risk_state,
 )
-from advisor.api.answers import answer
+from advisor.api.answers import KeptRoute, answer
 from advisor.api.asking import READS, OneDate, OneSymbol, Symbol, TheScope, TheView
 from advisor.api.view import LedgerView, Scope
 from quant_core.calendar import NEW_YORK, to_datetime, to_minute
@@ -25,7 +25,7 @@ from quant_core.cycles import STATES, CycleRows
 from quant_core.types import CycleRecord, Snapshot
 from tools.store import codec
 
-router = APIRouter(prefix="/api", tags=["market"])
+router = APIRouter(prefix="/api", tags=["market"], route_class=KeptRoute)
 _MINUTES = {"1min": 1, "5min": 5, "15min": 15, "1hour": 60}
 _OPEN = time(9, 30)
 Timeframe = Annotated[

@@ -3,6 +3,7 @@
 from datetime import date as Date
 from datetime import datetime, time
 from decimal import Decimal
+from itertools import accumulate
 from typing import Annotated, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from fastapi.responses import Response
 
 from advisor.api import rows, schemas
 from advisor.api.account import RunRules, account_of, drawdowns, minute_times, points
-from advisor.api.answers import answer
+from advisor.api.answers import KeptRoute, answer
 from advisor.api.asking import (
     READS,
     AsOf,
@@ -30,7 +31,7 @@ from quant_core.calendar import NEW_YORK, to_datetime, to_minute
 from quant_core.equity import equity_curve
 from tools.store import codec
 
-router = APIRouter(prefix="/api", tags=["money"])
+router = APIRouter(prefix="/api", tags=["money"], route_class=KeptRoute)
 Resolution = Annotated[
     Literal["session", "minute"],
     Query(description="session: one point a session; minute: every minute of one `date`."),
@@ -49,15 +50,19 @@ def pnl(
         for day, value in view.sums.trades(scope.place, as_of=scope.as_of)
         if (start_date is None or day >= start_date) and (end_date is None or day <= end_date)
     ]
-    total, days = TradeSum(), []
-    for day, value in chosen:
-        total = total + value
-        days.append(
-            schemas.PnlDay(
-                date=day, pnl=float(value.pnl), cumulative=float(total.pnl), trades=value.trades,
-                wins=value.wins, fees=float(value.fees),
-            )
-        )  # fmt: skip
+    running = accumulate(value.pnl for _, value in chosen)
+    days = [
+        schemas.PnlDay(
+            date=day,
+            pnl=float(value.pnl),
+            cumulative=float(cumulative),
+            trades=value.trades,
+            wins=value.wins,
+            fees=float(value.fees),
+        )
+        for (day, value), cumulative in zip(chosen, running, strict=True)
+    ]
+    total = TradeSum.total([value for _, value in chosen])
     return answer(request, schemas.Pnl(**scope.where, data=days, total=_total(total)))
 
 
@@ -114,7 +119,7 @@ def _minute_curve(view: LedgerView, scope: Scope, date: Date | None) -> list[sch
         return []
     before = [one for one in view.sums.days(place, as_of=as_of) if one.record.date < day]
     start = before[-1].record.end_equity if before else RunRules.of(place).start_equity
-    span = pages.span(place, day, day, as_of=as_of)
+    span = view.sums.span(place, day, day, as_of=as_of)
     fills = [entry.record for entry in pages.following(codec.FILLS, place, as_of=as_of, span=span)]
     minutes, curve = equity_curve(start, fills, cycles)
     return points(start, minute_times(minutes), curve)
@@ -157,7 +162,7 @@ def _lane(view: LedgerView, scope: Scope) -> schemas.LaneSummary:
     days = [day.record for day in sums.days(place, as_of=as_of)]
     start = days[0].start_equity if days else RunRules.of(place).start_equity
     curve = np.array([start, *(day.end_equity for day in days)])
-    trades = sum((value for _, value in sums.trades(place, as_of=as_of)), TradeSum())
+    trades = TradeSum.total([value for _, value in sums.trades(place, as_of=as_of)])
     total = _total(trades)
     signals, rulings, blocked = sums.rulings(place, as_of=as_of)
     analyses, degraded = sums.analyses(place, as_of=as_of)

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime
 
 from advisor.api import rows, schemas
-from advisor.api.answers import answer
+from advisor.api.answers import KeptRoute, answer
 from advisor.api.asking import (
     READS,
     Cursor,
@@ -29,7 +29,7 @@ from quant_core.types import RiskState, State, Status
 from tools.store import codec
 from tools.store.paging import Entry, Span
 
-router = APIRouter(prefix="/api", tags=["records"])
+router = APIRouter(prefix="/api", tags=["records"], route_class=KeptRoute)
 _ALERTS = ("risk", "analysis", "signal")
 
 
@@ -56,7 +56,7 @@ def trade(request: Request, view: TheView, scope: TheScope, number: RecordNumber
     closed = found[0]
     of = {"symbol": closed.record.symbol}
     day = closed.record.exit_time.astimezone(NEW_YORK).date()
-    span = pages.span(place, day, day, as_of=as_of)
+    span = view.sums.span(place, day, day, as_of=as_of)
     before = span.before(closed.seq)
 
     def last(kind: codec.Kind[Any], within: Span, where: Mapping[str, Any]) -> Entry[Any] | None:

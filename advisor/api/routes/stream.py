@@ -78,8 +78,9 @@ def stream(
 def _standing(view: LedgerView, scope: Scope, text: str | None) -> Standing:
     run = scope.run.run.run_id
     if text is None:
-        newest = view.pages.head(scope.place)
-        return Standing(run, newest, view.pages.last_minute(scope.place, as_of=LATEST) or 0)
+        return Standing(
+            run, scope.place.head, view.pages.last_minute(scope.place, as_of=LATEST) or 0
+        )
     parts = text.split("/")
     if len(parts) != 3 or not parts[1].isdigit() or not parts[2].lstrip("-").isdigit():
         raise bad_request("bad-event-id", "This is no event id; begin again without one.")
@@ -112,7 +113,7 @@ async def _events(parts: Parts, scope: Scope, standing: Standing) -> AsyncIterat
 def _news(view: LedgerView, scope: Scope, standing: Standing) -> tuple[list[bytes], Standing]:
     """What was recorded since, oldest first, and where the stream stands then."""
     scope = view.scope(scope.run.run.run_id, scope.place.lane)
-    head = view.pages.head(scope.place)
+    head = scope.place.head
     sent: list[bytes] = []
     if head > standing.seq:
         for name, entry in _records(view, scope, standing.seq):
