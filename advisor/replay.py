@@ -24,9 +24,10 @@ from advisor.settings import Settings
 from quant_core.calendar import to_datetime
 from quant_core.types import Snapshot
 from tools.errors import BadInput
+from tools.store.dialect import LEDGER_FILE
 from tools.store.store import Store
 
-LEDGER = "ledger.sqlite"
+LEDGER = LEDGER_FILE
 EXPORTS = (
     "cycles.parquet",
     "signals.parquet",

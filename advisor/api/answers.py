@@ -70,13 +70,16 @@ class KeptRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def kept(request: Request) -> Response:
-            parts = request.app.state.parts
-            version = await to_thread.run_sync(parts.view.version, request.query_params.get("run"))
-            key = (request.url.path, request.url.query)
-            if version and (found := parts.answers.find(key, version)):
+            parts, named = request.app.state.parts, request.query_params.get("run")
+            run = await to_thread.run_sync(parts.view.find_run, named)
+            request.state.run = (named, run)
+            if run is None:
+                return await handle(request)
+            version, key = parts.view.version(run), (request.url.path, request.url.query)
+            if found := parts.answers.find(key, version):
                 return respond(request, found)
             response: Response = await handle(request)
-            if version and response.status_code == 200:
+            if response.status_code == 200:
                 body = Body(bytes(response.body), response.headers["etag"])
                 parts.answers.keep(key, version, body)
             return response

@@ -57,6 +57,9 @@ def _scope(
     request: Request, run: RunName = None, lane: LaneName = None, as_of: AsOf = None
 ) -> Scope:
     view: LedgerView = request.app.state.parts.view
+    named, found = getattr(request.state, "run", (None, None))
+    if found is not None and named == run:
+        return view.scope_of(found, lane, as_of)
     return view.scope(run, lane, as_of)
 
 

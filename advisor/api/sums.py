@@ -7,10 +7,11 @@ discarded and made anew is another run here: its start is part of the key.
 import threading
 from bisect import bisect_left, bisect_right
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 from quant_core.calendar import NEW_YORK
@@ -21,6 +22,7 @@ from tools.store.paging import END, Entry, Pages, Place, Span
 V = TypeVar("V")
 _ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 _MOST_LANES = 32
+_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +165,23 @@ class SessionSums:
 
     def _closed(
         self, place: Place, fold: Fold[V], days: list[Entry[LaneDay]], done: int
-    ) -> list[V]:
-        after = days[done - 1].seq if done else 0
-        rows = self._rows(place, fold, _ALWAYS, Span(after, days[-1].seq))
-        numbers = [row[0] for row in rows]
-        edges = [bisect_left(numbers, day.seq) for day in days[done:]]
-        starts = [0, *edges[:-1]]
-        return [fold.value(rows[first:last]) for first, last in zip(starts, edges, strict=True)]
+    ) -> Iterator[V]:
+        """A value for each session after the first `done`; a few sessions are read at a time."""
+        for first in range(done, len(days), _AT_ONCE):
+            block = days[first : first + _AT_ONCE]
+            after = days[first - 1].seq if first else 0
+            rows = self._rows(place, fold, _ALWAYS, Span(after, block[-1].seq))
+            edges = [0, *(bisect_left(rows, day.seq, key=_number) for day in block)]
+            for begin, end in pairwise(edges):
+                yield fold.value(rows[begin:end])
 
     def _rows(self, place: Place, fold: Fold[V], as_of: datetime, span: Span) -> list[Any]:
         names = ("seq", *fold.names)
         return self._pages.columns(fold.kind, place, names, as_of=as_of, span=span)
+
+
+def _number(row: Any) -> int:
+    return int(row[0])
 
 
 def _date(day: Entry[LaneDay]) -> date:

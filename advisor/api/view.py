@@ -43,6 +43,13 @@ class LedgerView:
         self.pages = pages
         self.sums = SessionSums(pages)
 
+    def find_run(self, run_id: str | None) -> RunPlace | None:
+        """A run, the newest without a name; None when there is none."""
+        try:
+            return self.pages.place(run_id)
+        except NoData:
+            return None
+
     def run(self, run_id: str | None) -> RunPlace:
         """A run, the newest without a name; a problem that says what there is."""
         try:
@@ -58,15 +65,11 @@ class LedgerView:
                 "unknown-run", f"There is no run {run_id}; the newest are {', '.join(known)}."
             ) from error
 
-    def version(self, run_id: str | None) -> str:
-        """Changes whenever an answer about a run may; empty when there is no such run.
+    def version(self, found: RunPlace) -> str:
+        """Changes whenever an answer about a run may.
 
         A lane moves with its records and minutes; what is known of a live run, with time too.
         """
-        try:
-            found = self.pages.place(run_id)
-        except NoData:
-            return ""
         lanes = [(one.lane, one.head, one.open_rows) for one in found.lanes.values()]
         run = found.run
         clock = "" if run.kind == "replay" else f"{datetime.now(UTC):%Y%m%d%H%M%S}"

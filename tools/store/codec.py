@@ -103,12 +103,8 @@ class Kind(Generic[R]):
 
     def record(self, row: Sequence[Any]) -> R:
         """The record; Unreadable for a row that was never written."""
-        return self.built(self.values(row))
-
-    def built(self, values: Fields) -> R:
-        """The record of a row's values by column; Unreadable when they make none."""
         try:
-            return self._build(values)
+            return self._build(self.values(row))
         except ValueError as error:
             raise Unreadable(f"{self.name}: {error}") from error
 

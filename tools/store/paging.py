@@ -11,14 +11,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Select, Table, Text, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    literal_column,
+    select,
+    type_coerce,
+)
 
 from quant_core.calendar import to_minute
 from quant_core.cycles import CycleRows
 from quant_core.types import LaneDay
 from tools.errors import NoData
 from tools.store import codec, cycles, runs, tables
+from tools.store.columns import Moment
 from tools.store.runs import Run
+from tools.store.statements import Statement
 from tools.store.store import Store
 
 R = TypeVar("R")
@@ -26,7 +38,7 @@ _CHAIN = tables.of(tables.Decisions)
 _LANES = tables.of(tables.Lanes)
 _RUNS = tables.of(tables.Runs)
 _CYCLES = tables.of(tables.Cycles)
-_DAYS = codec.LANE_DAYS.table
+_moment = Moment()
 END = 2**62
 
 
@@ -82,6 +94,7 @@ class Pages:
     def __init__(self, store: Store) -> None:
         """Over a store, which stays the caller's to close."""
         self._store = store
+        self._statements: dict[tuple[str, tuple[str, ...], bool], Statement] = {}
 
     # Where
 
@@ -137,8 +150,7 @@ class Pages:
     ) -> list[Entry[R]]:
         """At most `limit` records known at `as_of`, newest first.
 
-        `where` names columns of the kind's table and the value each must have; a tuple of values
-        allows any of them. A value of None asks for NULL.
+        `where` names columns of the kind's table and the value each must have.
         """
         return self._records(kind, place, as_of, limit, span, where or {}, newest_first=True)
 
@@ -166,10 +178,17 @@ class Pages:
     ) -> list[Any]:  # fmt: skip
         """Some columns of all records in a span known at `as_of`, in order, as they are stored."""
         table = kind.table
-        clause: Any = select(*[type_coerce(table.c[name], Text()) for name in names])
+        chosen: Any = select(*[type_coerce(table.c[name], Text()) for name in names])
+        values = {
+            "run": place.key,
+            "lane": place.lane,
+            "after": span.after,
+            "through": span.through,
+            "as_of": as_of,
+        }
         with self._store.reading() as connection:
-            chosen = _known(clause, kind, place, as_of, span).order_by(table.c.seq)
-            return list(connection.execute(chosen))
+            clause = _known(chosen, kind).order_by(table.c.seq)
+            return list(connection.execute(clause, values))
 
     def _records(
         self,
@@ -182,17 +201,39 @@ class Pages:
         *,
         newest_first: bool,
     ) -> list[Entry[R]]:
-        table = kind.table
-        own = [table.c[name] for name in kind.columns]
-        clause = _known(select(table.c.seq, _at(table), *own), kind, place, as_of, span)
-        for name, value in where.items():
-            column = table.c[name]
-            any_of = isinstance(value, tuple)
-            clause = clause.where(column.in_(value) if any_of else column == value)
-        order = table.c.seq.desc() if newest_first else table.c.seq
+        columns: dict[str, Any] = {column.name: column.type for column in kind.table.columns}
+        values = {_filter(name): columns[name].keep(value) for name, value in where.items()}
+        statement = self._statement(kind, tuple(where), newest_first)
         with self._store.reading() as connection:
-            found = connection.execute(clause.order_by(order).limit(limit))
-            return [_entry(kind, row) for row in found]
+            found = statement.run(
+                connection,
+                run=place.key,
+                lane=place.lane,
+                after=span.after,
+                through=span.through,
+                as_of=_moment.keep(as_of),
+                most=limit,
+                **values,
+            ).fetchall()
+            return [Entry(seq, _moment.read(at), kind.record(values)) for seq, at, *values in found]
+
+    def _statement(
+        self, kind: codec.Kind[Any], where: tuple[str, ...], newest_first: bool
+    ) -> Statement:
+        """The query of a kind with these filters, compiled once."""
+        key = (kind.name, where, newest_first)
+        if key not in self._statements:
+            table = kind.table
+            own = [table.c[name] for name in kind.columns]
+            clause = _known(select(table.c.seq, _at(table), *own), kind)
+            for name in where:
+                clause = clause.where(table.c[name] == bindparam(_filter(name)))
+            clause = clause.order_by(table.c.seq.desc() if newest_first else table.c.seq)
+            # SQLite's LIMIT brings an OFFSET along, as a parameter of its own unless it is given.
+            clause = clause.limit(bindparam("most", type_=BigInteger)).offset(literal_column("0"))
+            with self._store.reading() as connection:
+                self._statements[key] = Statement(clause, connection.dialect)
+        return self._statements[key]
 
     # Minutes
 
@@ -243,27 +284,24 @@ def _at(table: Table) -> Any:
     )
 
 
-def _known(
-    clause: Select[Any], kind: codec.Kind[Any], place: Place, as_of: datetime, span: Span
-) -> Select[Any]:
-    """Only the records of a place and a span that were known at a moment.
+def _known(clause: Select[Any], kind: codec.Kind[Any]) -> Select[Any]:
+    """Only the records of a lane and a span that were known at a moment.
 
     The look into the chain is a subquery, so that the walk over the kind's own key stays the outer
     loop and a page ends after its last row.
     """
     table = kind.table
     return clause.where(
-        table.c.run == place.key,
-        table.c.lane == place.lane,
-        table.c.seq > span.after,
-        table.c.seq <= span.through,
-        _at(table) <= as_of,
+        table.c.run == bindparam("run"),
+        table.c.lane == bindparam("lane"),
+        table.c.seq > bindparam("after"),
+        table.c.seq <= bindparam("through"),
+        _at(table) <= bindparam("as_of", type_=Moment),
     )
 
 
-def _entry(kind: codec.Kind[R], row: Any) -> Entry[R]:
-    seq, at, *values = row
-    return Entry(seq, at, kind.built(dict(zip(kind.columns, values, strict=True))))
+def _filter(name: str) -> str:
+    return f"is_{name}"
 
 
 def _bounded(minute: int) -> int:

@@ -25,7 +25,7 @@ from advisor.api.asking import (
 from advisor.api.problems import not_found
 from advisor.api.view import LedgerView, Scope, after_cursor, cursor
 from quant_core.calendar import NEW_YORK
-from quant_core.types import RiskState, State, Status
+from quant_core.types import RiskState, Status
 from tools.store import codec
 from tools.store.paging import Entry, Span
 
@@ -66,7 +66,7 @@ def trade(request: Request, view: TheView, scope: TheScope, number: RecordNumber
 
     signal = last(codec.DECISIONS, before, {**of, "start": closed.record.signal_start})
     triggered = span.before(signal.seq if signal else closed.seq)
-    armed = last(codec.TRANSITIONS, triggered, {**of, "state": (State.MR_ARMED, State.TC_ARMED)})
+    armed = last(codec.TRANSITIONS, triggered, {**of, "reason": "armed"})
     analysis = last(codec.ANALYSES, triggered, {})
     fills = pages.following(codec.FILLS, place, as_of=as_of, span=before, where=of)
     story = schemas.TradeStory(
