@@ -4,8 +4,11 @@ From the outside in: CORS (so that refusals can be read by the pages that are al
 (keys, allowances, sizes, headers, counts), compression, routes.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI, Security
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
@@ -19,6 +22,7 @@ from advisor.api.parts import Parts
 from advisor.api.routes import market, money, records, stream, system, talk
 
 COMPRESS_FROM = 1_000
+THREADS = 12
 _DESCRIPTION = """
 Everything an advisor's ledger holds, for a portfolio site, a dashboard or a script. It only reads.
 
@@ -38,6 +42,7 @@ another allowance. Errors are RFC 9457 problem documents.
 def create_app(parts: Parts) -> FastAPI:
     """The API over its parts, ready to be served or mounted."""
     app = FastAPI(
+        lifespan=_lifespan,
         title="Advisor", version=__version__, description=_DESCRIPTION.strip(),
         docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
@@ -62,6 +67,13 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Fewer threads than the framework's 40: each holds a connection and its cache of pages."""
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

@@ -28,7 +28,6 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 OPEN = {"/api/health", "/openapi.json"}
 LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
-WRONG_KEYS_PER_MINUTE = 30
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -61,7 +60,7 @@ class Gate:
         self._app = app
         self._parts = parts
         self._allowance = RateLimit(parts.settings.requests_per_minute)
-        self._wrong = RateLimit(WRONG_KEYS_PER_MINUTE)
+        self._wrong = RateLimit(parts.settings.requests_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it with a problem."""
@@ -73,6 +72,8 @@ class Gate:
         try:
             self._admit(request)
             await self._app(scope, exchange.receive, exchange.send)
+            if exchange.overfull:
+                raise _too_large(self._parts.settings.max_body_bytes)
         except ProblemError as refusal:
             self._parts.metrics.refused(refusal.kind)
             await exchange.instead(
@@ -139,15 +140,20 @@ class _Exchange:
         self.status = 500
         self.seconds = 0.0
         self._started = False
+        self.overfull = False
+        self._own = False
 
     async def receive(self) -> Message:
         message = await self._receive()
         self._read += len(message.get("body", b""))
-        if self._read > self._most:
+        if self._read > self._most and not self._started:
+            self.overfull = True
             raise _too_large(self._most)
         return message
 
     async def send(self, message: Message) -> None:
+        if self.overfull and not self._own:
+            return  # the framework's own answer to a body that it could not read
         if message["type"] == "http.response.start":
             self._started = True
             self.status = message["status"]
@@ -158,6 +164,7 @@ class _Exchange:
     async def instead(self, response: Response) -> None:
         """Answer with this, unless an answer has begun: that one can only be cut off."""
         if not self._started:
+            self._own = True
             await response(self._scope, self._receive, self.send)
 
 

@@ -7,10 +7,11 @@ dates they carry, so "now" of a replay is its own newest minute: everything it h
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 from advisor.api.problems import bad_request, not_found
 from advisor.api.sums import SessionSums
+from quant_core.calendar import NEW_YORK, to_minute
 from tools.errors import NoData
 from tools.store.paging import Pages, Place, RunPlace, Span
 
@@ -128,6 +129,17 @@ def _moment(kind: str, asked: datetime | None) -> datetime:
         return min(max(asked.astimezone(UTC), _EARLIEST), LATEST)
     except OverflowError:
         return LATEST if asked.year > _EARLIEST.year else _EARLIEST
+
+
+def minutes_of(day: date, begin: time = time()) -> tuple[int, int]:
+    """From a clock time of a New York day to its end, minutes since the epoch, both included.
+
+    Nothing is recorded at the ends of the calendar, where a day may not exist everywhere.
+    """
+    if not _EARLIEST.year <= day.year < LATEST.year:
+        return 0, -1
+    first = to_minute(datetime.combine(day, begin, NEW_YORK))
+    return first, to_minute(datetime.combine(day, time(23, 59), NEW_YORK))
 
 
 def cursor(scope: Scope, seq: int) -> str:

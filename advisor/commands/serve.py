@@ -74,7 +74,7 @@ def _run(
         server = uvicorn.Server(
             uvicorn.Config(
                 create_app(parts), log_level="warning", access_log=False, server_header=False,
-                proxy_headers=False, lifespan="off", timeout_keep_alive=30,
+                proxy_headers=False, timeout_keep_alive=30,
                 timeout_graceful_shutdown=2,
             )
         )  # fmt: skip

@@ -19,8 +19,8 @@ from advisor.api.account import (
 )
 from advisor.api.answers import KeptRoute, answer
 from advisor.api.asking import READS, OneDate, OneSymbol, Symbol, TheScope, TheView
-from advisor.api.view import LedgerView, Scope
-from quant_core.calendar import NEW_YORK, to_datetime, to_minute
+from advisor.api.view import LedgerView, Scope, minutes_of
+from quant_core.calendar import NEW_YORK, to_datetime
 from quant_core.cycles import STATES, CycleRows
 from quant_core.types import CycleRecord, Snapshot
 from tools.store import codec
@@ -101,11 +101,8 @@ def candles(
     name = view.symbol(scope, symbol) or symbol
     newest = view.pages.last_minute(scope.place, as_of=scope.as_of)
     day = date or to_datetime(newest or 0).astimezone(NEW_YORK).date()
-    midnight = to_minute(datetime.combine(day, time(), NEW_YORK))
-    opened = to_minute(datetime.combine(day, _OPEN, NEW_YORK))
-    cycles = view.pages.minutes(
-        scope.place, midnight, midnight + 1439, as_of=scope.as_of, symbol=name
-    )
+    opened, _ = minutes_of(day, _OPEN)
+    cycles = view.pages.minutes(scope.place, *minutes_of(day), as_of=scope.as_of, symbol=name)
     return answer(
         request,
         schemas.Candles(
@@ -117,6 +114,8 @@ def candles(
 
 def _candles(cycles: CycleRows, opened: int, length: int) -> list[schemas.Candle]:
     """Rows of one symbol gathered into bars of `length` minutes from the open."""
+    if not len(cycles):
+        return []
     slot = (cycles.minute - opened) // length
     starts = np.flatnonzero(np.diff(slot, prepend=slot[:1] - 1))
     ends = np.append(starts[1:], len(slot))

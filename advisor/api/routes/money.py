@@ -1,7 +1,6 @@
 """The money: profit and loss by session, equity, open positions, and the lanes compared."""
 
 from datetime import date as Date
-from datetime import datetime, time
 from decimal import Decimal
 from itertools import accumulate
 from typing import Annotated, Literal
@@ -24,10 +23,10 @@ from advisor.api.asking import (
     TheView,
 )
 from advisor.api.sums import TradeSum
-from advisor.api.view import LedgerView, Scope
+from advisor.api.view import LedgerView, Scope, minutes_of
 from advisor.summary import BOOTSTRAP_SEED
 from quant_core.bootstrap import paired_difference
-from quant_core.calendar import NEW_YORK, to_datetime, to_minute
+from quant_core.calendar import NEW_YORK, to_datetime
 from quant_core.equity import equity_curve
 from tools.store import codec
 
@@ -113,8 +112,7 @@ def _minute_curve(view: LedgerView, scope: Scope, date: Date | None) -> list[sch
     if newest is None:
         return []
     day = date or to_datetime(newest).astimezone(NEW_YORK).date()
-    first = to_minute(datetime.combine(day, time(), NEW_YORK))
-    cycles = pages.minutes(place, first, first + 1439, as_of=as_of)
+    cycles = pages.minutes(place, *minutes_of(day), as_of=as_of)
     if not len(cycles):
         return []
     before = [one for one in view.sums.days(place, as_of=as_of) if one.record.date < day]
