@@ -1,5 +1,6 @@
 """`advisor serve`: the REST API over a ledger, on this machine unless told otherwise."""
 
+import gc
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -71,6 +72,7 @@ def _run(
             public=public,
         )  # fmt: skip
         _welcome(view, listener, place, keyed=public or bool(keys.listed()))
+        gc.freeze()  # what was imported stays; collecting through it stops every request
         server = uvicorn.Server(
             uvicorn.Config(
                 create_app(parts), log_level="warning", access_log=False, server_header=False,
