@@ -20,11 +20,13 @@ from advisor.commands import (
     features,
     graph,
     index,
+    keys,
     ledger,
     news,
     premarket,
     replay,
     schedule,
+    serve,
     settings,
 )
 
@@ -39,6 +41,7 @@ app.command("premarket")(premarket.premarket)
 app.command("replay")(replay.replay)
 app.command("demo")(replay.demo)
 app.command("evaluate")(evaluate.evaluate)
+app.command("serve")(serve.serve)
 app.command("settings")(settings.settings)
 app.command("doctor")(doctor.doctor)
 app.add_typer(alerts.app, name="alerts")
@@ -46,6 +49,7 @@ app.add_typer(check.app, name="check")
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(graph.app, name="graph")
+app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(news.app, name="news")

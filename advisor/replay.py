@@ -38,9 +38,10 @@ from quant_core.authority import Authority
 from quant_core.calendar import new_york, to_datetime
 from quant_core.types import Snapshot
 from tools.errors import BadInput
+from tools.store.dialect import LEDGER_FILE
 from tools.store.store import Store
 
-LEDGER = "ledger.sqlite"
+LEDGER = LEDGER_FILE
 EXPORTS = (
     "cycles.parquet",
     "signals.parquet",

@@ -6,8 +6,7 @@ same result as one that was not.
 
 from dataclasses import dataclass, field
 from datetime import date
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from advisor.news import NewsSources
 from quant_core.authority import Authority
@@ -27,6 +26,9 @@ from quant_core.types import (
     Trade,
     Transition,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +67,7 @@ class ReplayResult:
     validation: str
     lanes: dict[str, LaneResult]
     snapshots: list[Snapshot]
-    bar_rejections: pa.Table
+    bar_rejections: "pa.Table"
     gaps: list[tuple[date, Gap]]
     bars_read: dict[str, int]
     bars_accepted: dict[str, int]

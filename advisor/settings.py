@@ -27,7 +27,7 @@ from tools.notify import AlertChannels, AlertLimits
 from tools.notify.channels import PASSWORD, WEBHOOK
 
 ENVIRONMENT_PREFIX = "ADVISOR_"
-LISTS = {"watchlist", "llm.models", "alerts.recipients"}
+LISTS = {"watchlist", "llm.models", "alerts.recipients", "api.cors_origins"}
 NOT_SETTINGS = {"ADVISOR_CONFIG", "ADVISOR_TEST_DATA", PASSWORD, WEBHOOK}
 
 
@@ -135,7 +135,25 @@ class ScheduleSettings(_Group):
 
 
 # What changes no decision is no part of a run's identity.
-BESIDE_THE_RUN = ("broker", "alerts", "alert_limits", "checkpoints", "schedule", "rag")
+BESIDE_THE_RUN = ("broker", "alerts", "alert_limits", "checkpoints", "schedule", "rag", "api")
+
+
+class ApiSettings(_Group):
+    """The REST API: where it listens, who may call it, and how much of it.
+
+    Requests are counted per key; a caller on this machine who needs no key is not counted.
+    `cors_origins` are the sites whose pages may call it from a browser, such as
+    `https://me.example`. None of it changes what a run decides.
+    """
+
+    host: str = Field("127.0.0.1", min_length=1, max_length=255)
+    port: int = Field(8765, ge=0, le=65535)
+    keys_file: str = Field("advisor-keys.json", min_length=1)
+    cors_origins: tuple[str, ...] = ()
+    requests_per_minute: int = Field(100, ge=1, le=1_000_000)
+    max_body_bytes: int = Field(65_536, ge=1_024, le=10_000_000)
+    max_streams: int = Field(50, ge=1, le=1_000)
+    stream_poll_seconds: float = Field(1.0, ge=0.05, le=60)
 
 
 class Settings(_Group):
@@ -161,6 +179,7 @@ class Settings(_Group):
     checkpoints: CheckpointSettings = CheckpointSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     rag: RagParameters = RagParameters()
+    api: ApiSettings = ApiSettings()
 
     def plain(self) -> dict[str, Any]:
         """Nested plain values, in the order of declaration."""
@@ -178,7 +197,7 @@ class Settings(_Group):
 
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return value.model_dump()
+        return {name: _plain(item) for name, item in value.model_dump().items()}
     if is_dataclass(value) and not isinstance(value, type):
         return {name: _plain(item) for name, item in asdict(value).items()}
     if isinstance(value, float) and value in (float("inf"), float("-inf")):

@@ -80,6 +80,9 @@ class Money(Column[float]):
 
     def _read(self, stored: str | Decimal) -> float:
         number = float(stored)
+        text = repr(number)
+        if stored == text and text[-1].isdigit() and "e" not in text and number:
+            return number  # the most common form, in a quarter of the time
         if Decimal(repr(number)) != Decimal(stored):
             raise ValueError("not the decimal of any float")
         if isinstance(stored, str) and stored != self.keep(number):

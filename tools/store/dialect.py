@@ -19,6 +19,7 @@ from tools.errors import AdvisorError, Ambiguous, BadInput, NotConfigured, Trans
 
 Synchronous = Literal["FULL", "NORMAL"]
 POSTGRESQL = "postgresql"
+LEDGER_FILE = "ledger.sqlite"  # in a folder of results
 _WRITER_KEY = 0x61647669736F7200  # "advisor", as PostgreSQL's advisory lock number
 
 

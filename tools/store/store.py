@@ -10,7 +10,7 @@ opened. After an error nothing has moved: neither the ledger nor the head.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -312,6 +312,10 @@ class Store:
         with self._read() as connection:
             key = runs.get(connection, run_id).key
             return reading.records(connection, self._sql, kind, key, lane, moment)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A read transaction for the queries beside this module (`tools.store.paging`)."""
+        return self._read()
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:

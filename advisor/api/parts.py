@@ -1,0 +1,28 @@
+"""What the API is made of, put together once and handed to every handler."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from advisor.api.answers import Answers
+from advisor.api.chat import Chat
+from advisor.api.keys import KeyFile
+from advisor.api.metrics import Metrics
+from advisor.api.view import LedgerView
+from advisor.settings import ApiSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The parts of a running API. `chat` None: questions are answered with what to do about it.
+
+    `public` says that it listens beyond this machine, where every caller needs a key.
+    """
+
+    view: LedgerView
+    settings: ApiSettings
+    config: Path | None
+    keys: KeyFile
+    metrics: Metrics
+    chat: Chat | None = None
+    public: bool = False
+    answers: Answers = field(default_factory=Answers)

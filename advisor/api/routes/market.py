@@ -1,0 +1,162 @@
+"""The market as the core saw it: the watchlist grid, candles with band and state, the premarket."""
+
+from datetime import date as Date
+from datetime import datetime, time, timedelta
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from advisor.api import rows, schemas
+from advisor.api.account import (
+    Account,
+    RunRules,
+    account_of,
+    in_force,
+    next_analysis,
+    risk_state,
+)
+from advisor.api.answers import KeptRoute, answer
+from advisor.api.asking import READS, OneDate, OneSymbol, Symbol, TheScope, TheView
+from advisor.api.view import LedgerView, Scope, minutes_of
+from quant_core.calendar import NEW_YORK, to_datetime
+from quant_core.cycles import STATES, CycleRows
+from quant_core.types import CycleRecord, Snapshot
+from tools.store import codec
+
+router = APIRouter(prefix="/api", tags=["market"], route_class=KeptRoute)
+_MINUTES = {"1min": 1, "5min": 5, "15min": 15, "1hour": 60}
+_OPEN = time(9, 30)
+Timeframe = Annotated[
+    Literal["1min", "5min", "15min", "1hour"],
+    Query(description="Bars are aligned to 09:30 New York."),
+]
+
+
+@router.get("/watchlist", response_model=schemas.Watchlist, responses=READS)
+def watchlist(request: Request, view: TheView, scope: TheScope) -> Response:
+    """Every symbol now (price, z, state, armed side), what is in force, the next analysis."""
+    rules = RunRules.of(scope.place)
+    account = account_of(view, scope, rules)
+    now = account.now
+    today = now.astimezone(NEW_YORK).date() if now else None
+    snapshots = {one.symbol: one for one in _snapshots(view, scope, today)} if today else {}
+    newest = view.pages.newest(codec.ANALYSES, scope.place, as_of=scope.as_of, limit=1)
+    analysis = newest[0] if newest else None
+    return answer(
+        request,
+        schemas.Watchlist(
+            **scope.where,
+            data=[
+                _row(symbol, account, snapshots.get(symbol), now) for symbol in scope.place.symbols
+            ],
+            now=now,
+            date=today,
+            equity=rows.number(account.equity),
+            pnl_today=rows.number(account.equity - account.at_open),
+            risk_state=risk_state(view, scope).value,
+            multipliers=in_force(analysis, now, account, rules),
+            thresholds=rules.thresholds,
+            next_analysis=next_analysis(analysis, account, rules),
+        ),
+    )
+
+
+def _row(
+    symbol: str, account: Account, snapshot: Snapshot | None, now: datetime | None
+) -> schemas.WatchlistRow:
+    last = account.latest.get(symbol)
+    before = snapshot.previous_close if snapshot else float("nan")
+    return schemas.WatchlistRow(
+        symbol=symbol,
+        time=last.start if last else None,
+        price=rows.number(last.close) if last else None,
+        change=rows.number(last.close / before - 1.0) if last and before else None,
+        mean=rows.number(last.mean) if last else None,
+        deviation=rows.number(last.deviation) if last else None,
+        z=rows.number(last.z) if last else None,
+        ready=last.ready if last else False,
+        state=last.state.value if last else "idle",
+        side=rows.side(last.side) if last else None,
+        htf_trend=last.htf_trend if last else 0,
+        age_seconds=_age(last, now),
+        incomplete=list(snapshot.incomplete) if snapshot else [],
+        position=next((one for one in account.positions if one.symbol == symbol), None),
+    )
+
+
+def _age(last: CycleRecord | None, now: datetime | None) -> float | None:
+    if last is None or now is None:
+        return None
+    return (now - last.start - timedelta(minutes=1)).total_seconds()
+
+
+@router.get("/candles", response_model=schemas.Candles, responses=READS)
+def candles(
+    request: Request, view: TheView, scope: TheScope, symbol: OneSymbol, date: OneDate = None,
+    timeframe: Timeframe = "1min",
+) -> Response:  # fmt: skip
+    """One symbol through one session: closes, band, z and state, gathered into bars."""
+    name = view.symbol(scope, symbol) or symbol
+    newest = view.pages.last_minute(scope.place, as_of=scope.as_of)
+    day = date or to_datetime(newest or 0).astimezone(NEW_YORK).date()
+    opened, _ = minutes_of(day, _OPEN)
+    cycles = view.pages.minutes(scope.place, *minutes_of(day), as_of=scope.as_of, symbol=name)
+    return answer(
+        request,
+        schemas.Candles(
+            **scope.where, symbol=name, date=day, timeframe=timeframe,
+            data=_candles(cycles, opened, _MINUTES[timeframe]),
+        ),
+    )  # fmt: skip
+
+
+def _candles(cycles: CycleRows, opened: int, length: int) -> list[schemas.Candle]:
+    """Rows of one symbol gathered into bars of `length` minutes from the open."""
+    if not len(cycles):
+        return []
+    slot = (cycles.minute - opened) // length
+    starts = np.flatnonzero(np.diff(slot, prepend=slot[:1] - 1))
+    ends = np.append(starts[1:], len(slot))
+    found = []
+    for first, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        closes, last = cycles.close[first:end], end - 1
+        found.append(
+            schemas.Candle(
+                time=to_datetime(opened + int(slot[first]) * length),
+                open=float(closes[0]),
+                high=float(closes.max()),
+                low=float(closes.min()),
+                close=float(closes[-1]),
+                mean=rows.number(float(cycles.mean[last])),
+                deviation=rows.number(float(cycles.deviation[last])),
+                z=rows.number(float(cycles.z[last])),
+                state=STATES[int(cycles.state[last])].value,
+                side=rows.side(int(cycles.side[last])),
+            )
+        )
+    return found
+
+
+@router.get("/premarket", response_model=schemas.Listing[schemas.Snapshot], responses=READS)
+def premarket(
+    request: Request, view: TheView, scope: TheScope, date: OneDate = None, symbol: Symbol = None
+) -> Response:
+    """What was known of each symbol before a session opened; the newest session without a date."""
+    name = view.symbol(scope, symbol)
+    if date is None:
+        market = view.market(scope)
+        newest = view.pages.newest(codec.SNAPSHOTS, market, as_of=scope.as_of, limit=1)
+        date = newest[0].record.date if newest else None
+    found = _snapshots(view, scope, date) if date else []
+    data = [rows.snapshot(one) for one in found if name is None or one.symbol == name]
+    return answer(request, schemas.Listing[schemas.Snapshot](**scope.where, data=data))
+
+
+def _snapshots(view: LedgerView, scope: Scope, day: Date) -> list[Snapshot]:
+    """The snapshots of a day, in watchlist order."""
+    found = view.pages.following(
+        codec.SNAPSHOTS, view.market(scope), as_of=scope.as_of, where={"date": day}
+    )
+    return [entry.record for entry in found]

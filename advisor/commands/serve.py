@@ -1,0 +1,160 @@
+"""`advisor serve`: the REST API over a ledger, on this machine unless told otherwise."""
+
+import gc
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from advisor.commands.output import console
+
+if TYPE_CHECKING:
+    from advisor.settings import Settings
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def serve(
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            help="A ledger file, a folder that holds one, or a database URL; the newest ledger "
+            "below ./out without it."
+        ),
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0: any.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+) -> None:
+    """Serve the REST API (and its OpenAPI document) over a ledger, also while it is written."""
+    from advisor.settings import load_settings
+
+    settings = load_settings(config)
+    _require_packages()
+    address = host or settings.api.host
+    public = not address.startswith(LOOPBACK)
+    place = _ledger(ledger)
+    with _listening(address, settings.api.port if port is None else port) as listener:
+        _run(place, settings, config, listener, address, public=public)
+
+
+def _run(
+    place: str,
+    settings: "Settings",
+    config: Path | None,
+    listener: socket.socket,
+    address: str,
+    *,
+    public: bool,
+) -> None:
+    import uvicorn
+
+    from advisor.api.app import create_app
+    from advisor.api.keys import KeyFile
+    from advisor.api.metrics import Metrics
+    from advisor.api.parts import Parts
+    from advisor.api.view import LedgerView
+    from tools.errors import BadInput
+    from tools.store.paging import Pages
+    from tools.store.store import Store
+
+    keys = KeyFile(Path(settings.api.keys_file).expanduser())
+    if public and not any(key.revoked_at is None for key in keys.listed()):
+        raise BadInput(
+            f"--host {address} can be reached by others, and there is no key: make one with "
+            "`advisor keys create NAME`, or serve on 127.0.0.1"
+        )
+    with Store.open(place, read_only=True) as store:
+        view = LedgerView(Pages(store))
+        parts = Parts(
+            view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(),
+            public=public,
+        )  # fmt: skip
+        _welcome(view, listener, place, keyed=public or bool(keys.listed()))
+        gc.freeze()  # what was imported stays; collecting through it stops every request
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(parts), log_level="warning", access_log=False, server_header=False,
+                proxy_headers=False, timeout_keep_alive=30,
+                timeout_graceful_shutdown=2,
+            )
+        )  # fmt: skip
+        server.run(sockets=[listener])
+
+
+def _welcome(view: object, listener: socket.socket, place: str, *, keyed: bool) -> None:
+    """Say where it listens, what it shows, and read the newest run's sums once."""
+    from advisor.api.problems import ProblemError
+    from advisor.api.view import LedgerView
+
+    assert isinstance(view, LedgerView)
+    name, number = listener.getsockname()[:2]
+    shown = f"[{name}]" if ":" in name else name
+    try:
+        scope = view.scope()
+        view.sums.trades(scope.place, as_of=scope.as_of)
+        run = f"newest run {scope.run.run.run_id} ({scope.run.run.status})"
+    except ProblemError:
+        run = "no run in it yet; `advisor demo` makes one"
+    who = "with a key (X-API-Key)" if keyed else "from this machine, without a key"
+    console().print(
+        f"Ledger {place}: {run}\n"
+        f"API    http://{shown}:{number}/api/watchlist   {who}\n"
+        f"Spec   http://{shown}:{number}/openapi.json\nCtrl-C stops."
+    )
+
+
+def _require_packages() -> None:
+    from importlib.util import find_spec
+
+    from tools.errors import NotConfigured
+
+    for package in ("fastapi", "uvicorn", "prometheus_client"):
+        if find_spec(package) is None:
+            raise NotConfigured(
+                f"advisor serve needs the package {package}: pip install -e '.[api]'"
+            )
+
+
+def _ledger(named: str | None) -> str:
+    """Where the ledger is; a database URL as it is."""
+    from tools.errors import NoData
+    from tools.store.dialect import LEDGER_FILE
+
+    if named is not None and "://" in named:
+        return named
+    if named is not None:
+        path = Path(named)
+        path = path / LEDGER_FILE if path.is_dir() else path
+        if not path.is_file():
+            raise NoData(f"there is no ledger at {path}; name a ledger file or an output folder")
+        return str(path)
+    found = [*Path().glob(LEDGER_FILE), *Path("out").rglob(LEDGER_FILE)]
+    if not found:
+        raise NoData(
+            f"there is no {LEDGER_FILE} below ./out; make one with `advisor demo`, or name one "
+            "with --ledger"
+        )
+    return str(max(found, key=lambda path: path.stat().st_mtime))
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens, so that a port in use is said before anything else happens."""
+    from tools.errors import BadInput
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only where the protocol is named; with it an answer in two
+    # segments waits 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise BadInput(
+            f"cannot listen on {host}:{port} ({error.strerror or error}); name another --port or "
+            "--host"
+        ) from error
+    return listener
