@@ -28,6 +28,7 @@ from quant_core.bars import (
 )
 from quant_core.calendar import Calendar, Session, to_datetime, xnys
 from quant_core.grid import Grid
+from quant_core.parameters import StdevParameters
 from quant_core.premarket import SymbolHistory
 from quant_core.tracks import Track, session_grid
 from quant_core.types import Snapshot
@@ -51,13 +52,14 @@ class MarketRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """Accepted bars, seeded tracks and premarket histories of a request."""
+    """Accepted bars, seeded tracks (of `playbook`'s band) and premarket histories of a request."""
 
     calendar: Calendar
     symbols: tuple[str, ...]
     sessions: tuple[Session, ...]
     minutes: tuple[BarSeries, ...]
     tracks: tuple[Track, ...]
+    playbook: StdevParameters
     histories: tuple[SymbolHistory, ...]
     feed: str
     rejections: pa.Table
@@ -146,6 +148,7 @@ def assemble(
         sessions=tuple(traded),
         minutes=tuple(minutes),
         tracks=tuple(Track.of(bars, calendar, settings.stdev, first) for bars in minutes),
+        playbook=settings.stdev,
         histories=tuple(
             SymbolHistory.of(bars.symbol, bars, daily.get(bars.symbol), calendar)
             for bars in minutes
