@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from advisor.commands import data, features, graph, ledger, replay, settings
+from advisor.commands import backtest, data, features, graph, ledger, replay, settings, sweep
 
 app = typer.Typer(
     name="advisor",
@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("replay")(replay.replay)
+app.command("backtest")(backtest.backtest)
+app.command("sweep")(sweep.sweep)
 app.command("demo")(replay.demo)
 app.command("settings")(settings.settings)
 app.add_typer(data.app, name="data")

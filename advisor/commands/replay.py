@@ -42,35 +42,35 @@ class ModelMode(StrEnum):
     REPLAY = "replay"
 
 
-_Bars = Annotated[
+Bars = Annotated[
     list[Path],
     typer.Option("--bars", help="Folder (or file) of 1-minute bars; repeat for more history."),
 ]
-_From = Annotated[
+First = Annotated[
     datetime,
     typer.Option(
         "--from", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="First date that is traded."
     ),
 ]
-_To = Annotated[
+Last = Annotated[
     datetime,
     typer.Option(
         "--to", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Last date that is traded."
     ),
 ]
-_Out = Annotated[Path, typer.Option(help="Folder for exports, report and ledger.")]
-_Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
-_Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
-_Fresh = Annotated[
+Out = Annotated[Path, typer.Option(help="Folder for exports, report and ledger.")]
+Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
+Fresh = Annotated[
     bool, typer.Option("--fresh", help="Discard an earlier run in --out and start clean.")
 ]
 
 
 def replay(
-    bars: _Bars,
-    first: _From,
-    last: _To,
-    out: _Out,
+    bars: Bars,
+    first: First,
+    last: Last,
+    out: Out,
     daily: Annotated[
         Path | None, typer.Option(help="Folder of daily bars; without it no symbol arms.")
     ] = None,
@@ -93,9 +93,9 @@ def replay(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")
     ] = False,
-    fresh: _Fresh = False,
-    config: _Config = None,
-    json: _Json = False,
+    fresh: Fresh = False,
+    config: Config = None,
+    json: Json = False,
 ) -> None:
     """Replay recorded sessions minute by minute, exactly as live trading would go."""
     from advisor.market import MarketRequest, prepare_market
@@ -107,10 +107,10 @@ def replay(
         daily=daily,
         first=first.date(),
         last=last.date(),
-        symbols=_watchlist(symbols, settings),
+        symbols=watchlist(symbols, settings),
     )
     options = _options(analyst, validation, resume, fresh, llm, recordings)
-    _keep_apart(out, [*bars, *([daily] if daily else [])])
+    keep_apart(out, [*bars, *([daily] if daily else [])])
     _prepare_folder(out, options)
     with console().status("Reading bars …"):
         market = prepare_market(request, settings)
@@ -118,7 +118,7 @@ def replay(
 
 
 def demo(
-    out: _Out = Path("out/demo"), fresh: _Fresh = False, config: _Config = None, json: _Json = False
+    out: Out = Path("out/demo"), fresh: Fresh = False, config: Config = None, json: Json = False
 ) -> None:
     """Replay one synthetic session of SPY, QQQ, IWM, NVDA and TSLA; needs no data and no key."""
     from advisor.demo import demo_market, demo_request
@@ -146,7 +146,8 @@ def _program() -> str:
     return "advisor" if shutil.which("advisor") else os.path.relpath(sys.argv[0])
 
 
-def _watchlist(symbols: str | None, settings: "Settings") -> tuple[str, ...]:
+def watchlist(symbols: str | None, settings: "Settings") -> tuple[str, ...]:
+    """The symbols named with --symbols, or those of the settings."""
     from tools.errors import BadInput
 
     named = symbols.split(",") if symbols is not None else settings.watchlist
@@ -182,7 +183,7 @@ def _options(
     )
 
 
-def _keep_apart(out: Path, sources: list[Path]) -> None:
+def keep_apart(out: Path, sources: list[Path]) -> None:
     """Refuse to write results among the bars: the next replay would read them as bars."""
     from tools.errors import BadInput
 
@@ -212,7 +213,7 @@ def _run(
     from advisor.report import terminal_summary, write_report
     from advisor.summary import summarise
 
-    with _progress_bar() as progress:
+    with progress_bar("minutes") as progress:
         task = progress.add_task("Replaying", total=None)
 
         def show(done: int, total: int, text: str) -> None:
@@ -236,7 +237,7 @@ def _run(
         console().print(f"Files are in {out}; the report is {out / 'report.html'}")
 
 
-def _progress_bar() -> Any:
+def progress_bar(unit: str) -> Any:
     """A bar with an ETA on a terminal; silent when stderr is a file."""
     from rich.progress import (
         BarColumn,
@@ -252,7 +253,7 @@ def _progress_bar() -> Any:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("minutes"),
+        TextColumn(unit),
         TimeElapsedColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),

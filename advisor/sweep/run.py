@@ -31,7 +31,7 @@ from advisor.sweep.judgement import (
     stressed,
 )
 from advisor.sweep.optuna_search import OptunaSearch
-from advisor.sweep.space import Axis, combination, grid, sample, usable
+from advisor.sweep.space import Axis, combination, grid, in_force, sample, usable
 from advisor.sweep.work import (
     Batch,
     Scored,
@@ -82,7 +82,8 @@ class SweepRequest:
 class SweepResult:
     """Every combination that was run, the best one and what may be said of it.
 
-    `table` has a row a combination: number, values, metrics. `returns` (combinations, sessions).
+    `table` has a row a combination: number, values, metrics; `in_force` are the varied keys' own
+    values in the settings. `returns` (combinations, sessions).
     `stress` and `around` (median and least objective of the neighbours, their count) are the best
     one's; `weights` says how much of the objective's variance each key explains by itself.
     """
@@ -93,6 +94,7 @@ class SweepResult:
     feed: str
     identity: str
     table: pa.Table
+    in_force: tuple[float, ...]
     returns: Floats
     benchmark: Floats
     baseline: dict[str, float]
@@ -301,6 +303,7 @@ class _Run:
             feed=self.market.feed,
             identity=identity,
             table=table,
+            in_force=in_force(self.settings, request.keys),
             returns=returns,
             benchmark=self.benchmark,
             baseline=self.baseline,

@@ -188,6 +188,16 @@ def combination(settings: Settings, keys: Sequence[str], row: Sequence[float]) -
     )
 
 
+def in_force(settings: Settings, keys: Sequence[str]) -> tuple[float, ...]:
+    """What the settings say of the varied keys; no analyst, so every multiplier is 1."""
+    groups = {
+        "stdev": settings.stdev, "risk": settings.risk, "fills": settings.fills,
+        "multipliers": Multipliers(),
+    }  # fmt: skip
+    pairs = [key.split(".") for key in keys]
+    return tuple(float(getattr(groups[group], name)) for group, name in pairs)
+
+
 def usable(settings: Settings, keys: Sequence[str], table: Floats) -> tuple[Floats, list[str]]:
     """The rows that can be run, and a note on those that cannot.
 

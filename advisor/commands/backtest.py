@@ -1,0 +1,1 @@
+def backtest(): pass
