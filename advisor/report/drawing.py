@@ -109,7 +109,7 @@ def heat_map(
     *, names: tuple[str, str], chosen: tuple[int, int] | None, title: str,
 ) -> str:  # fmt: skip
     """Values (rows, columns) as coloured cells; gain above zero, loss below, hatched undefined."""
-    cell, label = 58, 92
+    cell, label = 58, max(92, 7 * len(names[1]) + 10)
     width, height = label + cell * len(columns) + 8, 46 + 30 * len(rows)
     strongest = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
     marks = [

@@ -47,7 +47,7 @@ _METRICS = (
     ("sharpe", "Sharpe", "ratio"), ("sortino", "Sortino", "ratio"),
     ("calmar", "Calmar", "ratio"), ("total_return", "Return", "share"),
     ("max_drawdown", "Max drawdown", "share"), ("trades", "Trades", "count"),
-    ("win_rate", "Win rate", "level"), ("profit_factor", "Profit factor", "ratio"),
+    ("win_rate", "Win rate", "level"), ("profit_factor", "Profit factor", "plain"),
     ("average_r", "Average R", "ratio"), ("exposure", "Exposure", "level"),
 )  # fmt: skip
 
@@ -99,6 +99,8 @@ def _shown(value: float | None, kind: str) -> Cell:
         return Cell(DASH)
     if kind == "share":
         return toned(value, percent(value))
+    if kind == "plain":
+        return Cell(figure(value))
     if kind == "level":
         return Cell(percent(value, 1, signed=False))
     return Cell(f"{value:,.0f}") if kind == "count" else toned(value, figure(value))
