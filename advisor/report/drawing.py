@@ -14,7 +14,7 @@ import numpy as np
 
 from quant_core.bars import Floats
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960, 66, 14, 12, 26
+LEFT, RIGHT, TOP, BOTTOM = 66, 14, 12, 26
 Form = Callable[[float], str]
 
 
@@ -39,8 +39,10 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def line_chart(
-    lines: Sequence[Line], labels: Sequence[str], form: Form, *, height: int = 260, title: str
-) -> str:
+    lines: Sequence[Line], labels: Sequence[str], form: Form,
+    *, title: str,
+    width: int = 620, height: int = 240,
+) -> str:  # fmt: skip
     """Lines over the same labels (dates), with a legend."""
     known = np.concatenate([line.values[np.isfinite(line.values)] for line in lines])
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
@@ -48,21 +50,21 @@ def line_chart(
         low, high = low - 1e-6, high + 1e-6
 
     def x(i: float) -> float:
-        return LEFT + i / max(1, len(labels) - 1) * (WIDTH - LEFT - RIGHT)
+        return LEFT + i / max(1, len(labels) - 1) * (width - LEFT - RIGHT)
 
     def y(value: float) -> float:
         return TOP + (high - value) / (high - low) * (height - TOP - BOTTOM)
 
     marks = [
-        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(t):.1f}" y2="{y(t):.1f}"/>'
+        f'<line class="grid" x1="{LEFT}" x2="{width - RIGHT}" y1="{y(t):.1f}" y2="{y(t):.1f}"/>'
         f'<text class="axis end" x="{LEFT - 8}" y="{y(t) + 4:.1f}">{escape(form(t))}</text>'
         for t in ticks(low, high)
     ]
     if low < 0.0 < high:
         marks.append(
-            f'<line class="zero" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(0):.1f}" y2="{y(0):.1f}"/>'
+            f'<line class="zero" x1="{LEFT}" x2="{width - RIGHT}" y1="{y(0):.1f}" y2="{y(0):.1f}"/>'
         )
-    for i in _spread(len(labels), 7):
+    for i in _spread(len(labels), max(2, width // 130)):
         anchor = "end" if i == len(labels) - 1 and i else "middle" if i else "start"
         marks.append(
             f'<text class="axis" text-anchor="{anchor}" x="{x(i):.1f}" y="{height - 7}">'
@@ -80,7 +82,7 @@ def line_chart(
         for line in lines
     )
     return (
-        f'<div class="scroll"><svg class="drawing" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'<div class="scroll"><svg class="drawing" viewBox="0 0 {width} {height}" role="img" '
         f'aria-label="{escape(title)}">{"".join(marks)}</svg></div>'
         f'<ul class="legend">{legend}</ul>'
     )

@@ -159,7 +159,7 @@ def _equity(result: SweepResult) -> str:
         Line("median combination", "other", _grown(np.nanmedian(result.returns, axis=0))),
     ]
     labels = ["start", *result.sessions]
-    chart = line_chart(lines, labels, lambda v: percent(v), title="Growth of the account")
+    chart = line_chart(lines, labels, percent, width=900, title="Growth of the account")
     return "<h3>Growth of the account, session by session</h3>" + chart
 
 

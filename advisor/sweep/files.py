@@ -90,13 +90,13 @@ class SweepFolder:
 
     def kept(self) -> pa.Table | None:
         """Every combination that is finished, by number; None when there is none."""
-        results, returns = self.place / RESULTS, self.place / RETURNS
+        known = self._known()
+        if known is not None and known.get("status") == "finished":
+            column = pq.ParquetFile(self.place / RETURNS).read()["returns"]
+            return pq.ParquetFile(self.place / RESULTS).read().append_column("returns", column)
         parts = [
             pq.ParquetFile(path).read() for path in sorted((self.place / PARTS).glob("*.parquet"))
         ]
-        if results.exists() and returns.exists():
-            column = pq.ParquetFile(returns).read()["returns"]
-            parts.append(pq.ParquetFile(results).read().append_column("returns", column))
         return pa.concat_tables(parts).sort_by("combination") if parts else None
 
     def finish(self, table: pa.Table, sessions: Sequence[str], outcome: dict[str, Any]) -> None:
@@ -123,13 +123,13 @@ class SweepFolder:
         try:
             action()
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno is None or error.errno not in _FULL:
                 raise
             for half in self.place.rglob("*.partial"):
                 half.unlink(missing_ok=True)
             done = len(list((self.place / PARTS).glob("*.parquet")))
             raise BadInput(
-                f"{self.place} takes no more ({error.strerror or error}); {done} finished batches "
+                f"{self.place} takes no more ({os.strerror(error.errno)}); {done} finished batches "
                 "are kept there: make room and give the same command with --resume"
             ) from error
 
