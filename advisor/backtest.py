@@ -269,9 +269,7 @@ def _stressed(result: ReplayResult, settings: Settings, market: Market) -> list[
 def _lane_with(given: LaneResult, symbols: int, start_equity: float) -> Lane:
     """A fresh lane that gets the advice another one got."""
     analyses = {analysis.as_of: analysis for analysis in given.analyses}
-    verdicts = {
-        (d.signal.symbol, d.signal.start): d.verdict for d in given.decisions if d.verdict
-    }
+    verdicts = {(d.signal.symbol, d.signal.start): d.verdict for d in given.decisions if d.verdict}
 
     def analyse(view: MarketView) -> Analysis:
         return replace(analyses[view.as_of])

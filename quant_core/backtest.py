@@ -6,6 +6,9 @@ question of the same bars hundreds of times. A pass therefore lays all sessions 
 `run_rows`: nothing about fills, exits, risk or the playbook is said here again, so the trades of a
 pass are the trades of a replay. What the engine logs is kept as a `Book`: fills and trades.
 
+A session is left once its entry window is over and nothing is held: from then on the account
+cannot change, and a slot forgets everything else when the next session begins.
+
 A pass releases the interpreter's lock, reads the course and writes only what is its own, so passes
 run side by side in threads on one copy of the bars.
 """
@@ -28,6 +31,7 @@ from quant_core.performance import cvar_95
 from quant_core.types import Multipliers, Snapshot
 
 FOREVER = 2**62
+STRIDE = 30
 UNADVISED = Multipliers()
 
 
@@ -168,9 +172,7 @@ def run_through(
         returns += (part[0][:, 1] / part[0][:, 0] - 1.0).tolist()
         parts.append(part)
     equity, signals, fills, trades = zip(*parts, strict=True)
-    return Book(
-        np.concatenate(equity), sum(signals), np.concatenate(fills), np.concatenate(trades)
-    )
+    return Book(np.concatenate(equity), sum(signals), np.concatenate(fills), np.concatenate(trades))
 
 
 @compiled
@@ -231,6 +233,15 @@ def _keep(
 
 
 @compiled
+def _is_flat(slots: np.ndarray) -> bool:
+    """Nothing is held and no entry waits: after the entry window nothing can happen any more."""
+    for s in range(len(slots)):
+        if slots[s].quantity > 0 or slots[s].entry_quantity > 0:
+            return False
+    return True
+
+
+@compiled
 def run_sessions(
     course: Any,
     clocks: np.ndarray,
@@ -266,13 +277,14 @@ def run_sessions(
         floor = Floor(clocks[day : day + 1], grid, slots, account, rules, log)
         row = 0
         while row < high - low:
-            _, row, _ = run_rows(
-                floor, states, sides, row, high - low, -1, NOBODY_ASKED, 0.0, False
-            )
+            stop = min(max(clocks[day].entry_until, row + STRIDE), high - low)
+            _, row, _ = run_rows(floor, states, sides, row, stop, -1, NOBODY_ASKED, 0.0, False)
             found, fills, filled, trades, traded = _keep(
                 log, references, fills, filled, trades, traded
             )
             signals += found
+            if row >= clocks[day].entry_until and _is_flat(slots):
+                break
         equity[day - begin, 0] = now.session_equity
         equity[day - begin, 1] = now.equity
     return equity, signals, fills[:filled], trades[:traded]

@@ -26,7 +26,14 @@ from quant_core.events import (
     EventLog,
     write,
 )
-from quant_core.exchange import account_breach, close_session, fill_entry, halt_account, mark, process_exits
+from quant_core.exchange import (
+    account_breach,
+    close_session,
+    fill_entry,
+    halt_account,
+    mark,
+    process_exits,
+)
 from quant_core.grid import Grid
 from quant_core.playbooks.stdev import ARMS, EXPIRES, LEAVES_WINDOW, QUIET, TRIGGERS, step
 from quant_core.risk.plan import plan_entry

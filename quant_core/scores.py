@@ -134,9 +134,7 @@ def _many(
         for day in range(days):
             begin = equity[day, 0]
             returns[c, day] = equity[day, 1] / begin - 1.0 if begin > 0.0 else np.nan
-        _figures(
-            course.minutes, course.closes, start_equity, filled, traded, signals, figures[c]
-        )
+        _figures(course.minutes, course.closes, start_equity, filled, traded, signals, figures[c])
 
 
 def score(
@@ -178,7 +176,8 @@ def figures_of(course: Course, book: Book, start_equity: float) -> np.ndarray:
     _figures_of(
         course.minutes, course.closes, start_equity, book.fills, book.trades, book.signals, row
     )
-    return row[0]
+    line: np.ndarray = row[0]
+    return line
 
 
 @compiled

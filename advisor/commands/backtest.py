@@ -119,7 +119,9 @@ def _write(found: "Backtest", out: Path) -> None:
         place = out if lane is result.main else out / "lanes" / lane.name
         place.mkdir(parents=True, exist_ok=True)
         write_trades(lane.trades, result.symbols, place / "trades.parquet")
-    write_whole(out / "backtest.json", writer.dumps(found.plain(), indent=2, allow_nan=False) + "\n")
+    write_whole(
+        out / "backtest.json", writer.dumps(found.plain(), indent=2, allow_nan=False) + "\n"
+    )
     write_backtest_page(found, out / "backtest.html")
 
 

@@ -56,13 +56,16 @@ def sweep(
         str | None, typer.Option(help="Comma-separated watchlist; default from the settings.")
     ] = None,
     method: Annotated[
-        MethodChoice, typer.Option(help="Every combination, a random sample, or Optuna's proposals.")
+        MethodChoice,
+        typer.Option(help="Every combination, a random sample, or Optuna's proposals."),
     ] = MethodChoice.GRID,
     trials: Annotated[
         int, typer.Option(min=1, max=100_000, help="Combinations for random and optuna.")
     ] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Seed of random and optuna.")] = 7,
-    objective: Annotated[str, typer.Option(help="The metric the best one is chosen by.")] = "sharpe",
+    objective: Annotated[
+        str, typer.Option(help="The metric the best one is chosen by.")
+    ] = "sharpe",
     keep_trades: Annotated[
         str, typer.Option(help="Whose trades are kept: best, none, or numbers such as best,3,17.")
     ] = "best",

@@ -102,7 +102,8 @@ def cell(value: float | None, kind: str) -> Cell:
 
 
 def _growth(returns: Floats) -> Floats:
-    return np.r_[0.0, np.cumprod(1.0 + np.nan_to_num(returns)) - 1.0]
+    curve: Floats = np.r_[0.0, np.cumprod(1.0 + np.nan_to_num(returns)) - 1.0]
+    return curve
 
 
 def _result(found: Backtest) -> Part:
@@ -157,10 +158,9 @@ def _figures(found: Backtest) -> str:
     for key, words in (("against_buy_and_hold", "buy-and-hold"), ("against_baseline", "baseline")):
         if not any(lane[key] for lane in lanes.values()):
             continue
-        rows += [
-            [f"{label} against {words}", *(_against(lane[key], name, kind) for lane in lanes.values())]
-            for name, label, kind in _AGAINST
-        ]  # fmt: skip
+        for name, label, kind in _AGAINST:
+            cells = [_against(lane[key], name, kind) for lane in lanes.values()]
+            rows.append([f"{label} against {words}", *cells])
     return table(["", *lanes], rows)
 
 
@@ -214,8 +214,8 @@ def _breakdown(found: Backtest) -> Part:
         return Part(anchor="breakdown", label="Breakdown", heading="Where it came from", body=body)
     groups = found.readings[lane.name].groups
     words = (
-        "Trend and volatility are what the premarket snapshot knew: higher-timeframe trend, and the "
-        "rank of the daily ATR (calm below 33, volatile from 67)."
+        "Trend and volatility are what the premarket snapshot knew: higher-timeframe trend, and "
+        "the rank of the daily ATR (calm below 33, volatile from 67)."
     )
     body = paragraph(words, "note") + side_by_side(
         *(_group_table(groups[kind], caption) for kind, caption in _GROUPS)

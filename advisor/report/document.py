@@ -26,7 +26,9 @@ style-src '{digest}'; base-uri 'none'; form-action 'none'">
 <style>{style}</style>
 </head>
 <body>
-{banner}<div class="topbar"><strong>Advisor</strong><nav aria-label="Parts of the page">{links}</nav>\
+{banner}<div class="topbar">
+  <strong>Advisor</strong>
+  <nav aria-label="Parts of the page">{links}</nav>
 </div>
 <main>
 {sections}

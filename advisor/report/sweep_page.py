@@ -164,7 +164,8 @@ def _equity(result: SweepResult) -> str:
 
 
 def _grown(returns: Floats) -> Floats:
-    return np.r_[0.0, np.cumprod(1.0 + np.nan_to_num(returns)) - 1.0]
+    curve: Floats = np.r_[0.0, np.cumprod(1.0 + np.nan_to_num(returns)) - 1.0]
+    return curve
 
 
 def _keys(result: SweepResult) -> tuple[str, ...]:
@@ -211,8 +212,10 @@ def _landscape(result: SweepResult) -> Part:
         f"Median {_WORDS[result.request.objective]} over all other settings; the best one's cell "
         "is outlined. A plateau can be trusted more than a peak."
     )
-    body = paragraph(words, "note") + side_by_side(*maps) if maps else paragraph(
-        "One setting was varied: there is no pair to map.", "note"
+    body = (
+        paragraph(words, "note") + side_by_side(*maps)
+        if maps
+        else paragraph("One setting was varied: there is no pair to map.", "note")
     )
     return Part(anchor="maps", label="Heat maps", heading="Where it works", body=body)
 
@@ -239,8 +242,8 @@ def _stability(result: SweepResult) -> Part:
         ["setting", "share of the variance"], rows, caption="What the objective depends on"
     )
     words = (
-        "Line: lowest to highest; box: middle half; bar: median over all other settings. Boxes that "
-        "overlap say that the setting hardly matters."
+        "Line: lowest to highest; box: middle half; bar: median over all other settings. Boxes "
+        "that overlap say that the setting hardly matters."
     )
     body = paragraph(words, "note") + side_by_side(*charts) + share
     return Part(anchor="stability", label="Stability", heading="How stable it is", body=body)

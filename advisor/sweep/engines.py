@@ -7,6 +7,7 @@ object store once for each set of indicators; a worker that dies takes its batch
 runs that batch again elsewhere.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -25,7 +26,10 @@ MOST_RETRIES = 5
 class Engine(Protocol):
     """Runs batches and yields each as it is finished, in any order."""
 
-    workers: int
+    @property
+    def workers(self) -> int:
+        """How many batches run at the same time."""
+        ...
 
     def run(
         self, course: Course, settings: Settings, keys: Sequence[str], batches: Sequence[Batch]
@@ -96,7 +100,7 @@ def open_engine(name: str, workers: int | None, address: str | None) -> Iterator
     try:
         ray.init(
             address=address, num_cpus=None if address else workers, log_to_driver=False,
-            include_dashboard=False, logging_level="error", configure_logging=False,
+            include_dashboard=False, logging_level=logging.ERROR, configure_logging=False,
         )  # fmt: skip
     except (ConnectionError, RuntimeError, ValueError) as error:
         place = f"at {address} " if address else ""

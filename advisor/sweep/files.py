@@ -52,7 +52,9 @@ class SweepFolder:
         if known is not None:
             self._compare(known, resume)
         if known is None:
-            self._write(lambda: write_whole(self.place / PLAN, _text({**plan, "status": "running"})))
+            self._write(
+                lambda: write_whole(self.place / PLAN, _text({**plan, "status": "running"}))
+            )
 
     def _known(self) -> dict[str, Any] | None:
         path = self.place / PLAN
@@ -61,7 +63,9 @@ class SweepFolder:
         try:
             found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
-            raise BadInput(f"{path} cannot be read ({error}); say --fresh to start clean") from error
+            raise BadInput(
+                f"{path} cannot be read ({error}); say --fresh to start clean"
+            ) from error
         return found
 
     def _compare(self, known: dict[str, Any], resume: bool) -> None:

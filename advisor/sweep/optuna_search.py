@@ -24,9 +24,7 @@ class OptunaSearch:
         try:
             import optuna
         except ImportError as error:
-            raise BadInput(
-                "--method optuna needs the extra: pip install -e '.[sweep]'"
-            ) from error
+            raise BadInput("--method optuna needs the extra: pip install -e '.[sweep]'") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna = optuna
         self._axes = axes

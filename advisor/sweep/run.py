@@ -33,7 +33,6 @@ from advisor.sweep.judgement import (
 from advisor.sweep.optuna_search import OptunaSearch
 from advisor.sweep.space import Axis, combination, grid, in_force, sample, usable
 from advisor.sweep.work import (
-    Batch,
     Scored,
     batches,
     course_of,
@@ -183,9 +182,7 @@ def _plan(request: SweepRequest, settings: Settings, market: Market) -> dict[str
             "method": request.method,
             "trials": request.trials if request.method != "grid" else None,
             "seed": request.seed if request.method != "grid" else None,
-            "vary": {
-                axis.key: list(axis.values) or [axis.low, axis.high] for axis in request.axes
-            },
+            "vary": {axis.key: list(axis.values) or [axis.low, axis.high] for axis in request.axes},
             "config_hash": settings.config_hash(),
             "code_version": code_version(),
             "settings": settings.plain(),
@@ -361,9 +358,7 @@ def outcome(result: SweepResult, plan: dict[str, Any]) -> dict[str, Any]:
             "stress": [
                 {"name": one.name, **asdict(one.fills), **one.metrics} for one in result.stress
             ],
-            "neighbours": dict(
-                zip(("median", "least", "count"), result.around, strict=True)
-            ),
+            "neighbours": dict(zip(("median", "least", "count"), result.around, strict=True)),
             "variance_explained": result.weights,
             "baseline": result.baseline,
             "notes": result.notes,

@@ -85,9 +85,7 @@ def batches(
         )
 
 
-def score_batch(
-    course: Course, settings: Settings, keys: Sequence[str], batch: Batch
-) -> Scored:
+def score_batch(course: Course, settings: Settings, keys: Sequence[str], batch: Batch) -> Scored:
     """Run every combination of a batch."""
     rules, multipliers = rules_table(settings, keys, batch.table)
     landmarks = [k for k, key in enumerate(keys) if key.removeprefix("stdev.") in _LANDMARKS]
@@ -131,9 +129,7 @@ def trades_of(
     return trades_in(book.trades["event"], symbols)
 
 
-def score_one(
-    course: Course, chosen: Chosen, start_equity: float
-) -> tuple[Floats, Any]:
+def score_one(course: Course, chosen: Chosen, start_equity: float) -> tuple[Floats, Any]:
     """Daily returns (sessions,) and the row of figures of one combination."""
     book = run_through(
         course, premises(course, chosen.playbook), chosen.rules(), start_equity, chosen.multipliers

@@ -26,9 +26,7 @@ DAYS = [date(2025, 1, day) for day in (2, 3, 6, 7, 8, 31)] + [date(2025, 2, 3)]
 
 
 def run(options: ReplayOptions, settings: Settings = SETTINGS, stress: bool = False) -> Backtest:
-    return backtest(
-        request(FIRST, LAST), options, settings, market(FIRST, LAST), stress=stress
-    )
+    return backtest(request(FIRST, LAST), options, settings, market(FIRST, LAST), stress=stress)
 
 
 @pytest.mark.parametrize("options", [BASELINE, ADVISED])

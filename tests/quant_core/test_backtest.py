@@ -79,9 +79,7 @@ def test_a_pass_makes_the_trades_and_metrics_of_a_replay(changes: dict[str, obje
 def test_the_cases_above_have_trades_fills_in_parts_and_a_halt() -> None:
     """What they are about does happen in them."""
     assert len(replayed(Settings()).trades) > 5
-    parts = replayed(
-        Settings.model_validate({"fills": {"max_participation": 0.05}, **LIFTED})
-    )
+    parts = replayed(Settings.model_validate({"fills": {"max_participation": 0.05}, **LIFTED}))
     assert len(parts.fills) > 2 * len(parts.trades)
     killed = Settings.model_validate(
         {"risk": {"kill_loss_percent": 0.02}, "fills": {"slippage_bps": 20}}

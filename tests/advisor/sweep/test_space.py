@@ -87,7 +87,8 @@ def test_a_sample_is_repeatable_whole_where_it_must_be_and_never_twice_the_same(
     axes = read_axes(["stdev.mr_arm_z=1:2", "stdev.window=60:70", "fills.slippage_bps=0,1"])
     first, again, other = sample(axes, 50, 7), sample(axes, 50, 7), sample(axes, 50, 8)
     assert first.tobytes() == again.tobytes() != other.tobytes()
-    assert (first[:, 0] >= 1).all() and (first[:, 0] <= 2).all()
+    assert (first[:, 0] >= 1).all()
+    assert (first[:, 0] <= 2).all()
     assert set(first[:, 1]) <= set(range(60, 71))
     few = read_axes(["fills.slippage_bps=0,1"])
     assert sorted(sample(few, 50, 7).ravel()) == [0, 1]
@@ -97,8 +98,9 @@ def test_the_kernels_record_is_the_one_that_a_replay_packs() -> None:
     settings = Settings()
     keys = ["stdev.mr_arm_z", "multipliers.tc_arm"]
     rules, multipliers = rules_table(settings, keys, np.array([[1.5, 0.8]]))
-    assert rules.tobytes() == pack(
-        StdevParameters(mr_arm_z=1.5), settings.risk, settings.fills
-    ).tobytes()
+    assert (
+        rules.tobytes()
+        == pack(StdevParameters(mr_arm_z=1.5), settings.risk, settings.fills).tobytes()
+    )
     assert multipliers.tolist() == [[1.0, 1.0, 0.8, 1.0]]
     assert in_force(settings, keys) == (1.2, 1.0)

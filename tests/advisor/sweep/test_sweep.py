@@ -123,8 +123,11 @@ def test_where_nothing_trades_nothing_is_chosen(tmp_path: Path) -> None:
 
 def test_one_trade_says_nothing(tmp_path: Path) -> None:
     settings = Settings.model_validate(
-        {"risk": {"max_trades_per_day": 1, "max_drawdown_percent": 0.01}, "fills": {"slippage_bps": 9}}
-    )  # fmt: skip
+        {
+            "risk": {"max_trades_per_day": 1, "max_drawdown_percent": 0.01},
+            "fills": {"slippage_bps": 9},
+        }
+    )
     found = run(tmp_path, "stdev.mr_arm_z=0.9,1.0", settings=settings)
     assert found.table["trades"].to_pylist() == [1, 1]
     assert found.verdict["finding"] == "cannot be judged"
