@@ -135,7 +135,7 @@ def sentence(reading: Reading) -> str:
     """How sure the mean is, and the difference from a holding, in words."""
     mean, other = reading.mean_day, reading.against_holding
     if mean["verdict"] == "too few sessions to tell":
-        return f"{count(mean['sessions'], 'session')} are too few for an interval."
+        return f"too few sessions for an interval: {mean['sessions']}."
     words = {
         "not distinguishable from zero": "not distinguishable from zero",
         "positive": "above zero",

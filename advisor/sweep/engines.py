@@ -89,8 +89,6 @@ class Cluster:
 def open_engine(name: str, workers: int | None, address: str | None) -> Iterator[Engine]:
     """The engine of a name, for as long as it is needed."""
     if name == "local":
-        if address is not None:
-            raise BadInput("--address names a Ray cluster; add --engine ray")
         yield Threads(workers or os.cpu_count() or 1)
         return
     try:

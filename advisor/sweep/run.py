@@ -126,6 +126,8 @@ def sweep(
     table, notes = planned(request, settings)
     place = SweepFolder(folder, identity)
     plan = {"identity": identity, **_plan(request, settings, market)}
+    if request.engine == "local" and request.address is not None:
+        raise BadInput("--address names a Ray cluster; add --engine ray")
     place.begin(plan, resume=request.resume, fresh=request.fresh)
     run = _Run(request, settings, market, place, progress)
     with open_engine(request.engine, request.workers, request.address) as engine:

@@ -8,7 +8,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from advisor.sweep.engines import open_engine
 from tests.advisor.sweep.test_sweep import results
 from tests.advisor.sweep.worlds import run
 from tools.errors import BadInput
@@ -52,9 +51,10 @@ def test_a_cluster_gives_the_local_results_and_survives_a_killed_worker(tmp_path
     assert results(tmp_path / "cluster") == results(tmp_path / "local")
 
 
-def test_an_address_without_the_engine_is_refused() -> None:
-    with pytest.raises(BadInput, match="add --engine ray"), open_engine("local", None, "ray://x"):
-        pass
+def test_an_address_without_the_engine_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="add --engine ray"):
+        run(tmp_path, *VARY, address="ray://x")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_local_run_imports_no_ray(tmp_path: Path) -> None:
