@@ -125,9 +125,10 @@ def _cells(row: Sequence[Cell | str], words: int) -> list[str]:
     return found
 
 
-def side_by_side(*blocks: str) -> str:
+def side_by_side(*blocks: str, wide: bool = False) -> str:
     """Blocks beside each other where there is room."""
-    return f'<div class="blocks">{"".join(f"<div>{block}</div>" for block in blocks)}</div>'
+    inner = "".join(f"<div>{block}</div>" for block in blocks)
+    return f'<div class="blocks{" wide" if wide else ""}">{inner}</div>'
 
 
 def figure(value: float | None, digits: int = 2, *, signed: bool = False) -> str:

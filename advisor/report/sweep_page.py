@@ -27,11 +27,11 @@ from advisor.report.document import (
 )
 from advisor.report.drawing import Line, heat_map, line_chart, spread_chart
 from advisor.report.figures import DASH, count, percent
+from advisor.sweep.judgement import places
 from advisor.sweep.run import SweepResult
 from quant_core.bars import Floats
 
 MOST_MAPS = 6
-MOST_CELLS = 24
 SHOWN_ROWS = 25
 _WORDS = {
     "sharpe": "Sharpe ratio", "sortino": "Sortino ratio", "calmar": "Calmar ratio",
@@ -177,22 +177,20 @@ def _row(result: SweepResult, position: int) -> dict[str, Any]:
     return row
 
 
-def binned(values: Floats, most: int = 8) -> tuple[np.ndarray, list[str]]:
-    """The place of each value among those tried, and their names; many values become ranges."""
-    distinct = np.unique(values)
-    if len(distinct) <= MOST_CELLS:
-        return np.searchsorted(distinct, values), [value_text(v) for v in distinct]
-    edges = np.linspace(distinct[0], distinct[-1], most + 1)
-    places = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, most - 1)
-    return places, [f"{value_text(float(f'{edge:.3g}'))}+" for edge in edges[:-1]]
+def _binned(values: Floats) -> tuple[np.ndarray, list[str]]:
+    """The place of each value among those tried, and the places' names."""
+    found, begins = places(values)
+    if len(begins) == len(np.unique(values)):
+        return found, [value_text(value) for value in begins]
+    return found, [f"{value:.3g}+" for value in begins]
 
 
 def _landscape(result: SweepResult) -> Part:
     keys, values, objective = _keys(result), result.values, result.objective
     maps = []
     for a, b in list(pairs(range(len(keys)), 2))[:MOST_MAPS]:
-        rows, row_names = binned(values[:, a])
-        columns, column_names = binned(values[:, b])
+        rows, row_names = _binned(values[:, a])
+        columns, column_names = _binned(values[:, b])
         medians = np.full((len(row_names), len(column_names)), np.nan)
         for r in range(len(row_names)):
             for c in range(len(column_names)):
@@ -213,7 +211,7 @@ def _landscape(result: SweepResult) -> Part:
         "is outlined. A plateau can be trusted more than a peak."
     )
     body = (
-        paragraph(words, "note") + side_by_side(*maps)
+        paragraph(words, "note") + side_by_side(*maps, wide=True)
         if maps
         else paragraph("One setting was varied: there is no pair to map.", "note")
     )
@@ -228,7 +226,7 @@ def _named(result: SweepResult) -> str:
 def _stability(result: SweepResult) -> Part:
     charts = []
     for k, key in enumerate(_keys(result)):
-        places, names = binned(result.values[:, k])
+        places, names = _binned(result.values[:, k])
         groups = [result.objective[places == i] for i in range(len(names))]
         chosen = None if result.best is None else int(places[result.best])
         charts.append(

@@ -25,6 +25,7 @@ OBJECTIVES = (
 SEED = 20_250_102
 STRESS = (0.0, 1.0, 2.0, 3.0, 5.0)
 COMMON_FEE = 0.005
+MOST_PLACES = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,16 +106,38 @@ def neighbours(table: Floats, row: int, values: Floats) -> tuple[float, float, i
     return float(np.median(known)), float(known.min()), len(near)
 
 
+def places(values: Floats, most: int = 8) -> tuple[np.ndarray, Floats]:
+    """The place of each value among those tried, and where each place begins.
+
+    More than `MOST_PLACES` different values are put into `most` equally wide ranges.
+    """
+    distinct = np.unique(values)
+    if len(distinct) <= MOST_PLACES:
+        return np.searchsorted(distinct, values), distinct
+    edges = np.linspace(distinct[0], distinct[-1], most + 1)
+    return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, most - 1), edges[:-1]
+
+
 def importance(keys: Sequence[str], table: Floats, values: Floats) -> dict[str, float]:
-    """Share of the objective's variance that lies between the values of each key (η²)."""
+    """Share of the objective's variance that lies between the places of each key.
+
+    Kelley's ε² (1935), the η² corrected for what chance alone puts between the groups; NaN where
+    the objective does not vary or no group has a second member.
+    """
     known = np.isfinite(values)
+    shown = values[known]
+    spread = float(np.sum((shown - shown.mean()) ** 2)) if len(shown) else 0.0
     found = {}
     for k, key in enumerate(keys):
-        column, shown = table[known, k], values[known]
-        spread = float(np.sum((shown - shown.mean()) ** 2)) if len(shown) else 0.0
-        between = sum(
-            np.count_nonzero(column == v) * (shown[column == v].mean() - shown.mean()) ** 2
-            for v in np.unique(column)
+        group, _ = places(table[known, k]) if len(shown) else (np.zeros(0), None)
+        names = np.unique(group)
+        within = sum(
+            float(np.sum((shown[group == g] - shown[group == g].mean()) ** 2)) for g in names
         )
-        found[key] = float(between) / spread if spread > 0.0 else float("nan")
+        free = len(shown) - len(names)
+        if free < 1 or not spread > 1e-12 * max(1.0, float(np.sum(shown**2))):
+            found[key] = float("nan")
+            continue
+        chance = (len(names) - 1) * within / free
+        found[key] = max(0.0, (spread - within - chance) / spread)
     return found

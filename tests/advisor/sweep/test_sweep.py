@@ -19,7 +19,7 @@ from advisor.replay import UnfinishedRun, replay
 from advisor.report.sweep_page import render_sweep
 from advisor.settings import Settings
 from advisor.sweep.files import PARTS, PLAN, RESULTS, RETURNS
-from advisor.sweep.judgement import best_of, costs, neighbours
+from advisor.sweep.judgement import best_of, costs, importance, neighbours
 from advisor.sweep.run import sweep
 from quant_core.parameters import FillRules
 from tests.advisor.sweep.interrupted import VARY
@@ -179,6 +179,17 @@ def test_neighbours_are_one_step_away_in_one_setting() -> None:
     table = np.array([[1, 1], [1, 2], [2, 1], [2, 2], [4, 1]], float)
     assert neighbours(table, 0, np.array([9.0, 1.0, 3.0, 5.0, 7.0])) == (2.0, 1.0, 2)
     assert neighbours(table[:1], 0, np.array([9.0]))[2] == 0
+
+
+def test_a_setting_weighs_what_it_explains_beyond_chance() -> None:
+    random = np.random.default_rng(1)
+    table = np.stack([np.repeat([1.0, 2.0], 200), random.uniform(0, 1, 400)], axis=1)
+    values = 10.0 * table[:, 0] + random.normal(0, 1, 400)
+    found = importance(("decides", "noise"), table, values)
+    assert found["decides"] == pytest.approx(25.0 / 26.0, abs=0.02)
+    assert found["noise"] < 0.05
+    alone = importance(("each",), np.arange(4.0)[:, None], np.array([1.0, 2.0, 4.0, 8.0]))
+    assert np.isnan(alone["each"])
 
 
 def test_costs_are_multiplied_and_a_free_broker_is_doubted() -> None:
