@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from advisor.backtest import Backtest, backtest, by_month, drawdowns
-from advisor.bootstrap import ReplayOptions
+from advisor.bootstrap import RECORDINGS, ReplayOptions
 from advisor.exports import trades_table
 from advisor.market import MarketRequest, prepare_market
 from advisor.replay import replay
@@ -16,7 +16,10 @@ from advisor.report.backtest_page import METRICS, render_backtest
 from advisor.settings import Settings
 from quant_core.equity import drawdown
 from quant_core.performance import BenchmarkMetrics, Metrics
+from tests.advisor.test_model_replay import DAY, MODEL, answers
+from tests.advisor.test_model_replay import settings as model_settings
 from tests.advisor.worlds import SETTINGS, market, request
+from tests.stand_ins.anthropic import anthropic_stand_in
 from tools.errors import BadInput
 
 FIRST, LAST = date(2026, 10, 13), date(2026, 10, 23)
@@ -132,3 +135,22 @@ def test_months_of_real_bars_trade_as_a_replay_exports_them(
             trades_table(lane.trades, wish.symbols)
         )
     assert len(kept.main.trades) > 100
+
+
+def test_a_recorded_model_advises_a_backtest_without_a_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
+    with anthropic_stand_in(answers) as server:
+        chosen = model_settings(server.url)
+        recorded = replay(request(DAY, DAY), MODEL, chosen, market(DAY, DAY), tmp_path)
+        calls = len(server.requests)
+    options = ReplayOptions(
+        analyst="model", validation="model", llm="replay", recordings=tmp_path / RECORDINGS
+    )
+    found = backtest(request(DAY, DAY), options, chosen, market(DAY, DAY), stress=True)
+    assert calls > 0
+    assert found.result.main.trades == recorded.main.trades
+    assert found.result.main.analyses == recorded.main.analyses
+    own = found.summary["lanes"]["advised"]["pnl"]
+    assert found.stress[1]["lanes"]["advised"]["pnl"] == pytest.approx(own, rel=1e-12)

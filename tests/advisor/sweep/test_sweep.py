@@ -73,6 +73,7 @@ def test_cores_and_batches_change_nothing(tmp_path: Path) -> None:
     assert results(tmp_path / "1") == results(tmp_path / "3")
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_is_taken_up_to_the_same_bytes(tmp_path: Path) -> None:
     assert process(tmp_path / "whole", "whole").returncode == 0
     cut = tmp_path / "cut"
@@ -86,6 +87,7 @@ def test_a_killed_sweep_is_taken_up_to_the_same_bytes(tmp_path: Path) -> None:
     assert results(cut) == results(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_what_was_finished_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert process(tmp_path / "whole", "whole").returncode == 0
     full = tmp_path / "full"
