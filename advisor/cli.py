@@ -13,6 +13,7 @@ import typer
 
 from advisor.commands import (
     alerts,
+    backtest,
     check,
     data,
     doctor,
@@ -28,6 +29,7 @@ from advisor.commands import (
     schedule,
     serve,
     settings,
+    sweep,
 )
 
 app = typer.Typer(
@@ -39,6 +41,8 @@ app = typer.Typer(
 )
 app.command("premarket")(premarket.premarket)
 app.command("replay")(replay.replay)
+app.command("backtest")(backtest.backtest)
+app.command("sweep")(sweep.sweep)
 app.command("demo")(replay.demo)
 app.command("evaluate")(evaluate.evaluate)
 app.command("serve")(serve.serve)

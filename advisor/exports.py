@@ -74,6 +74,11 @@ def write_whole(path: Path, text: str) -> None:
     os.replace(partial, path)
 
 
+def write_trades(trades: Sequence[Trade], symbols: Sequence[str], path: Path) -> None:
+    """A `trades.parquet` of its own."""
+    _write(trades_table(trades, symbols), path)
+
+
 def _write(table: pa.Table, path: Path) -> None:
     partial = path.with_name(path.name + ".partial")
     pq.write_table(table, partial, compression="zstd")

@@ -28,6 +28,7 @@ from quant_core.bars import (
 )
 from quant_core.calendar import Calendar, Session, premarket_moment, to_datetime, xnys
 from quant_core.grid import Grid
+from quant_core.parameters import StdevParameters
 from quant_core.premarket import SymbolHistory
 from quant_core.premarket_price import PremarketPrice, premarket_prices
 from quant_core.tracks import Track, session_grid
@@ -53,7 +54,7 @@ class MarketRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """Accepted bars, seeded tracks and premarket histories of a request.
+    """Accepted bars, seeded tracks (of `playbook`'s band) and premarket histories of a request.
 
     `premarket` holds the last price of each symbol known at 08:30 New York of a session's date;
     `vix` the daily bars of that symbol, when the daily folder has it.
@@ -64,6 +65,7 @@ class Market:
     sessions: tuple[Session, ...]
     minutes: tuple[BarSeries, ...]
     tracks: tuple[Track, ...]
+    playbook: StdevParameters
     histories: tuple[SymbolHistory, ...]
     feed: str
     rejections: pa.Table
@@ -159,6 +161,7 @@ def assemble(
             Track.of(bars, calendar, settings.stdev, first, settings.premarket.atr_period)
             for bars in minutes
         ),
+        playbook=settings.stdev,
         histories=tuple(
             SymbolHistory.of(
                 bars.symbol, bars, daily.get(bars.symbol), calendar, settings.premarket

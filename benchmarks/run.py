@@ -19,7 +19,7 @@ from time import perf_counter
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import api, beside, features, graphs, rag
+from benchmarks import api, beside, features, graphs, rag, sweeps
 from benchmarks.figure import Figure
 
 ROOT = Path(__file__).parent.parent
@@ -101,7 +101,7 @@ def replay() -> Iterator[Figure]:
 def main() -> None:
     """Measure, print the table, write `benchmarks/results.json`."""
     started = perf_counter()
-    rows = [*command_line(), *replay(), *features.figures(DATA)]
+    rows = [*command_line(), *replay(), *features.figures(DATA), *sweeps.figures(DATA)]
     rows += [*graphs.figures(), *beside.figures(), *rag.figures(), *api.figures()]
     table = Table("measure", "value", "unit", "target", "met", box=None)
     for row in rows:

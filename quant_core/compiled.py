@@ -38,7 +38,8 @@ if not numba.config.CACHE_DIR:  # type: ignore[attr-defined]
 def compiled(function: _Function) -> _Function:
     """Compile a kernel to machine code on first use and keep the result on disk.
 
-    Kernels take arrays, numbers and structured records; they do no I/O and raise nothing.
+    Kernels take arrays, numbers and structured records; they do no I/O and raise nothing. They
+    release the interpreter's lock, so several may run in threads, each on its own state.
     IEEE arithmetic is kept (no fast-math), so results are the same on every machine.
     """
-    return cast(_Function, numba.njit(cache=True, error_model="numpy")(function))
+    return cast(_Function, numba.njit(cache=True, error_model="numpy", nogil=True)(function))

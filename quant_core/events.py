@@ -224,6 +224,16 @@ def _trade(record: dict[str, Any], symbol: str, start: Any) -> Trade:
     )
 
 
+def trades_in(events: np.ndarray, symbols: tuple[str, ...]) -> list[Trade]:
+    """TRADE records kept from a log as domain types, in their order."""
+    names = EVENT.names or ()
+    records = (dict(zip(names, event, strict=True)) for event in events.tolist())
+    return [
+        _trade(record, symbols[record["symbol"]], to_datetime(record["minute"]))
+        for record in records
+    ]
+
+
 def _rejection(record: dict[str, Any], symbol: str, start: Any) -> OrderRejection:
     return OrderRejection(
         symbol=symbol,

@@ -196,20 +196,21 @@ def mark(slots: np.ndarray, account: Any) -> None:
 
 
 @compiled
-def judge_account(log: Any, slots: np.ndarray, account: Any, rules: Any, minute: int) -> None:
+def account_breach(account: Any, rules: Any) -> int:
+    """KILL or DRAWDOWN where the marked account breaks that limit, else 0 (R48)."""
+    loss = account.session_equity - account.equity
+    if loss > rules.kill_loss_percent / 100.0 * account.session_equity:
+        return KILL
+    fall = account.peak - account.equity
+    return DRAWDOWN if fall > rules.max_drawdown_percent / 100.0 * account.peak else 0
+
+
+@compiled
+def halt_account(log: Any, slots: np.ndarray, account: Any, minute: int, reason: int) -> None:
     """Kill switch and drawdown, once a minute after the marks; exits go at the next open (R48).
 
     Either one halts the account: every position is closed and only a person starts it again.
     """
-    loss = account.session_equity - account.equity
-    fall = account.peak - account.equity
-    reason = 0
-    if loss > rules.kill_loss_percent / 100.0 * account.session_equity:
-        reason = KILL
-    elif fall > rules.max_drawdown_percent / 100.0 * account.peak:
-        reason = DRAWDOWN
-    if reason == 0:
-        return
     if account.risk_state != HALTED:
         account.risk_state = HALTED
         change = write(log, RISK, reason - KILL, minute, 0, slots[0])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_core.bars import Floats
+from quant_core.bars import Floats, Ints
 from quant_core.calendar import Session
 from quant_core.parameters import StdevParameters
 
@@ -46,14 +46,18 @@ CLOCK = np.dtype(
 
 def session_clock(session: Session, playbook: StdevParameters) -> np.ndarray:
     """The session's landmarks as minutes after the open, shape (1,) and dtype CLOCK (R20, R41)."""
-    clock = np.zeros(1, CLOCK)
-    clock["open"] = session.open
-    clock["minutes"] = session.minutes
+    return session_clocks(np.array([session.open]), np.array([session.minutes]), playbook)
+
+
+def session_clocks(opens: Ints, minutes: Ints, playbook: StdevParameters) -> np.ndarray:
+    """The landmarks of many sessions; `opens` and `minutes` (sessions,), dtype CLOCK."""
+    clocks = np.zeros(len(opens), CLOCK)
+    clocks["open"] = opens
+    clocks["minutes"] = minutes
     opening = 9 * 60 + 30
-    clock["entry_from"] = playbook.entry_from - opening
-    clock["entry_until"] = playbook.entry_until - opening
+    clocks["entry_from"] = playbook.entry_from - opening
+    clocks["entry_until"] = playbook.entry_until - opening
     flat = playbook.flat_from - opening
-    if session.minutes < 390:
-        flat = min(flat, session.minutes - playbook.flat_before_early_close)
-    clock["flat_from"] = flat
-    return clock
+    early = np.minimum(flat, minutes - playbook.flat_before_early_close)
+    clocks["flat_from"] = np.where(minutes < 390, early, flat)
+    return clocks

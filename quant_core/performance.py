@@ -79,6 +79,48 @@ class BenchmarkMetrics:
     information_ratio: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """The account minute by minute, in figures; NaN where no minute is recorded.
+
+    Means and shares are over the recorded minutes; `fall` (≤ 0) is the deepest drawdown and
+    `fall_minutes` its duration in recorded minutes.
+    """
+
+    mean_equity: float
+    exposure: float
+    gross_exposure: float
+    fall: float
+    fall_minutes: float
+
+    @classmethod
+    def of(cls, start_equity: float, fills: Sequence[Fill], cycles: CycleRows) -> "Curve":
+        """From fills and the closes of cycle rows."""
+        _, equity = equity_curve(start_equity, fills, cycles)
+        gross = gross_exposure(fills, cycles)
+        fall, minutes = drawdown(np.r_[start_equity, equity])
+        return cls(
+            mean_equity=_mean(equity),
+            exposure=_mean(gross > 0.0),
+            gross_exposure=_mean(gross / equity),
+            fall=fall if len(equity) else np.nan,
+            fall_minutes=minutes if len(equity) else np.nan,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Trades and fills in figures: profits won and lost (both ≥ 0), mean R, money traded, fees."""
+
+    trades: int
+    wins: int
+    won: float
+    lost: float
+    average_r: float
+    notional: float
+    fees: float
+
+
 def measure(
     *,
     start_equity: float,
@@ -90,32 +132,44 @@ def measure(
     llm_cost: float = 0.0,
 ) -> Metrics:
     """The metrics of one lane. `decisions` must contain the signal of every trade."""
-    returns = daily_returns(days)
-    fall, sessions_down = drawdown(np.r_[1.0, np.cumprod(1.0 + returns)])
-    _, equity = equity_curve(start_equity, fills, cycles)
-    gross = gross_exposure(fills, cycles)
-    fall_by_minute, minutes_down = drawdown(np.r_[start_equity, equity])
     pnl = np.array([trade.pnl for trade in trades])
-    notional = math.fsum(fill.quantity * fill.price for fill in fills)
-    return Metrics(
-        sessions=len(days),
+    tally = Tally(
         trades=len(trades),
+        wins=int(np.count_nonzero(pnl > 0)),
+        won=float(pnl[pnl > 0].sum()),
+        lost=float(-pnl[pnl < 0].sum()),
+        average_r=_mean(r_multiples(trades, decisions)),
+        notional=math.fsum(fill.quantity * fill.price for fill in fills),
+        fees=math.fsum(fill.fees for fill in fills),
+    )
+    return metrics_of(
+        daily_returns(days), Curve.of(start_equity, fills, cycles), tally, llm_cost=llm_cost
+    )
+
+
+def metrics_of(returns: Floats, curve: Curve, tally: Tally, *, llm_cost: float = 0.0) -> Metrics:
+    """The metrics of daily returns (sessions,), a minute curve, and what was traded."""
+    fall, sessions_down = drawdown(np.r_[1.0, np.cumprod(1.0 + returns)])
+    annual = annual_return(returns)
+    return Metrics(
+        sessions=len(returns),
+        trades=tally.trades,
         total_return=total_return(returns),
-        annual_return=annual_return(returns),
+        annual_return=annual,
         sharpe=sharpe(returns),
         sortino=sortino(returns),
-        calmar=_ratio(annual_return(returns), -fall),
-        max_drawdown=fall if len(days) else np.nan,
-        max_drawdown_sessions=sessions_down if len(days) else np.nan,
-        max_drawdown_by_minute=fall_by_minute if len(equity) else np.nan,
-        max_drawdown_minutes=minutes_down if len(equity) else np.nan,
-        profit_factor=_ratio(float(pnl[pnl > 0].sum()), float(-pnl[pnl < 0].sum())),
-        win_rate=_mean(pnl > 0),
-        average_r=_mean(r_multiples(trades, decisions)),
-        exposure=_mean(gross > 0.0),
-        gross_exposure=_mean(gross / equity),
-        turnover=_ratio(notional, _mean(equity)),
-        fees=math.fsum(fill.fees for fill in fills),
+        calmar=_ratio(annual, -fall),
+        max_drawdown=fall if len(returns) else np.nan,
+        max_drawdown_sessions=sessions_down if len(returns) else np.nan,
+        max_drawdown_by_minute=curve.fall,
+        max_drawdown_minutes=curve.fall_minutes,
+        profit_factor=_ratio(tally.won, tally.lost),
+        win_rate=_ratio(tally.wins, tally.trades),
+        average_r=tally.average_r,
+        exposure=curve.exposure,
+        gross_exposure=curve.gross_exposure,
+        turnover=_ratio(tally.notional, curve.mean_equity),
+        fees=tally.fees,
         llm_cost=llm_cost,
     )
 

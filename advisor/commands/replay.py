@@ -54,35 +54,35 @@ class ModelMode(StrEnum):
     REPLAY = "replay"
 
 
-_Bars = Annotated[
+Bars = Annotated[
     list[Path],
     typer.Option("--bars", help="Folder (or file) of 1-minute bars; repeat for more history."),
 ]
-_From = Annotated[
+First = Annotated[
     datetime,
     typer.Option(
         "--from", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="First date that is traded."
     ),
 ]
-_To = Annotated[
+Last = Annotated[
     datetime,
     typer.Option(
         "--to", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Last date that is traded."
     ),
 ]
-_Out = Annotated[Path, typer.Option(help="Folder for exports, report and ledger.")]
-_Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
-_Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
-_Fresh = Annotated[
+Out = Annotated[Path, typer.Option(help="Folder for exports, report and ledger.")]
+Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
+Fresh = Annotated[
     bool, typer.Option("--fresh", help="Discard an earlier run in --out and start clean.")
 ]
 
 
 def replay(
-    bars: _Bars,
-    first: _From,
-    last: _To,
-    out: _Out,
+    bars: Bars,
+    first: First,
+    last: Last,
+    out: Out,
     daily: Annotated[
         Path | None, typer.Option(help="Folder of daily bars; without it no symbol arms.")
     ] = None,
@@ -126,9 +126,9 @@ def replay(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")
     ] = False,
-    fresh: _Fresh = False,
-    config: _Config = None,
-    json: _Json = False,
+    fresh: Fresh = False,
+    config: Config = None,
+    json: Json = False,
 ) -> None:
     """Replay recorded sessions minute by minute, exactly as live trading would go."""
     from advisor.market import MarketRequest, prepare_market
@@ -158,7 +158,7 @@ def replay(
 
 
 def demo(
-    out: _Out = Path("out/demo"), fresh: _Fresh = False, config: _Config = None, json: _Json = False
+    out: Out = Path("out/demo"), fresh: Fresh = False, config: Config = None, json: Json = False
 ) -> None:
     """Replay one synthetic session of SPY, QQQ, IWM, NVDA and TSLA; needs no data and no key."""
     from advisor.demo import demo_market, demo_request
@@ -273,7 +273,7 @@ def _run(
     from advisor.report import terminal_summary, write_report
     from advisor.summary import summarise
 
-    with _progress_bar() as progress:
+    with progress_bar("minutes") as progress:
         task = progress.add_task("Replaying", total=None)
 
         def show(done: int, total: int, text: str) -> None:
@@ -311,7 +311,7 @@ def _say_steps(screen: "Console") -> "Progress":
     return say
 
 
-def _progress_bar() -> Any:
+def progress_bar(unit: str) -> Any:
     """A bar with an ETA on a terminal; silent when stderr is a file."""
     from rich.progress import (
         BarColumn,
@@ -327,7 +327,7 @@ def _progress_bar() -> Any:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("minutes"),
+        TextColumn(unit),
         TimeElapsedColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),

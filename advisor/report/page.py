@@ -69,12 +69,13 @@ def _script() -> str:
 
 def policy(style: str, script: str = "") -> str:
     """A content security policy that lets a page run this style and script, and fetch nothing."""
-    scripts = f"script-src '{_digest(script)}'; " if script else ""
+    scripts = f"script-src '{digest(script)}'; " if script else ""
     return (
-        f"default-src 'none'; style-src '{_digest(style)}'; {scripts}"
+        f"default-src 'none'; style-src '{digest(style)}'; {scripts}"
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """A text as the source expression of a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -25,13 +25,15 @@ from quant_core.types import Status
 _STYLES = {"gain": "green", "loss": "red", "warn": "yellow", "plain": ""}
 
 
-def terminal_summary(result: ReplayResult, summary: Mapping[str, Any]) -> RenderableType:
+def terminal_summary(
+    result: ReplayResult, summary: Mapping[str, Any], *, kind: str = "Replay"
+) -> RenderableType:
     """Headline, key figures by lane, what the advice was worth, and what needs attention."""
     parts: list[RenderableType] = []
     if result.feed == "synthetic":
         parts.append(Text("SYNTHETIC bars: generated, not recorded from a market", "bold yellow"))
     parts += [
-        Text(f"Replay of {', '.join(result.symbols)}: {period(result)}", style="dim"),
+        Text(f"{kind} of {', '.join(result.symbols)}: {period(result)}", style="dim"),
         Text(_line(headline(result, summary)), style="bold"),
         _figures(result, summary),
     ]
