@@ -64,8 +64,11 @@ def run_cycle(lane: Lane, day: TradingDay, until: int, deps: CycleDependencies) 
     if last == day.session.minutes:
         records.append(_close_day(lane, day, records))
     cycles = _cycle_rows(day, states, sides, first, last)
+    kept = lane.kept.take()  # taken even when nothing is written: it must not pile up
     if deps.ledger is not None:
-        deps.ledger.commit_cycle(deps.run_id, lane.name, cycles, records, lane.checkpoint())
+        deps.ledger.commit_cycle(
+            deps.run_id, lane.name, cycles, [*kept, *records], lane.checkpoint()
+        )
     lane.cycles.append(cycles)
     lane.records += records
 

@@ -133,6 +133,13 @@ def rejections_table(result: ReplayResult) -> pa.Table:
         if decision.plan.quantity == 0
     ]
     refused += [_order_rejection(rejection) for rejection in result.main.order_rejections]
+    refused += [
+        {
+            "kind": "news", "symbol": None, "timestamp": None, "reason": one.reason,
+            "value": one.value, "file": one.file, "row": one.row,
+        }
+        for one in (result.news.files.rejections if result.news.files else ())
+    ]  # fmt: skip
     decided = pa.Table.from_pylist(refused, schema=REJECTIONS)
     return pa.concat_tables([result.bar_rejections.cast(REJECTIONS), decided])
 

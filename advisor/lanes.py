@@ -13,6 +13,7 @@ from datetime import date
 
 import numpy as np
 
+from advisor.kept import Kept
 from advisor.results import LaneResult
 from quant_core.calendar import Session, new_york
 from quant_core.cycles import CycleRows
@@ -50,7 +51,8 @@ class Lane:
     """One lane on its way through the sessions: its desk, its advisers, and where it stands.
 
     `day` and `row` say which minute comes next; `pending` holds advice that was given but does
-    not apply yet, as (row, expiry in epoch minutes, multipliers).
+    not apply yet, as (row, expiry in epoch minutes, multipliers). What its advisers left in `kept`
+    is committed with the next cycle.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Lane:
     daily_returns: list[float] = field(default_factory=list)
     records: list[LedgerRecord] = field(default_factory=list)
     cycles: list[CycleRows] = field(default_factory=list)
+    kept: Kept = field(default_factory=Kept)
 
     def checkpoint(self) -> bytes:
         """Everything the lane must remember to go on after a restart."""

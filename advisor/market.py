@@ -26,15 +26,17 @@ from quant_core.bars import (
     gaps,
     spacing,
 )
-from quant_core.calendar import Calendar, Session, to_datetime, xnys
+from quant_core.calendar import Calendar, Session, premarket_moment, to_datetime, xnys
 from quant_core.grid import Grid
 from quant_core.premarket import SymbolHistory
+from quant_core.premarket_price import PremarketPrice, premarket_prices
 from quant_core.tracks import Track, session_grid
 from quant_core.types import Snapshot
 from tools.errors import BadInput, NoData
 from tools.market.files import BarFormat, read_bars, rejection_table
 
 EARLIEST_YEAR = 1900
+VIX = "VIX"
 STALE_DAILY_SESSIONS = 5
 
 
@@ -51,7 +53,11 @@ class MarketRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """Accepted bars, seeded tracks and premarket histories of a request."""
+    """Accepted bars, seeded tracks and premarket histories of a request.
+
+    `premarket` holds the last price of each symbol known at 08:30 New York of a session's date;
+    `vix` the daily bars of that symbol, when the daily folder has it.
+    """
 
     calendar: Calendar
     symbols: tuple[str, ...]
@@ -66,6 +72,8 @@ class Market:
     gaps: list[tuple[date, Gap]]
     digest: str
     notes: list[str] = field(default_factory=list)
+    premarket: dict[date, dict[str, PremarketPrice]] = field(default_factory=dict)
+    vix: BarSeries | None = None
 
     def index(self, session: Session) -> int:
         """Position of a session in the calendar."""
@@ -101,14 +109,16 @@ def prepare_market(request: MarketRequest, settings: Settings) -> Market:
         columns=settings.bars.columns, tz=settings.bars.timezone, label=settings.bars.label
     )
     raw = read_bars(list(request.bars), list(request.symbols), form)
-    return assemble(request, settings, raw, _read_daily(request, form))
+    return assemble(request, settings, raw, read_daily(request.daily, request.symbols, form))
 
 
-def _read_daily(request: MarketRequest, form: BarFormat) -> dict[str, RawBars]:
-    if request.daily is None:
+def read_daily(daily: Path | None, symbols: Sequence[str], form: BarFormat) -> dict[str, RawBars]:
+    """Daily rows of the symbols, and of VIX, as far as there are any."""
+    if daily is None:
         return {}
     daily_form = BarFormat(columns=form.columns, tz=form.tz, timeframe="1day")
-    return read_bars([request.daily], list(request.symbols), daily_form, required=False)
+    wanted = [*symbols, *([] if VIX in symbols else [VIX])]
+    return read_bars([daily], wanted, daily_form, required=False)
 
 
 def assemble(
@@ -118,25 +128,18 @@ def assemble(
     raw_daily: dict[str, RawBars],
 ) -> Market:
     """Judge rows that are already in memory and make the market of a request."""
-    calendar = _calendar_for(raw, raw_daily, request)
+    calendar = calendar_for(raw, raw_daily, request.first, request.last)
     sessions = _sessions(calendar, request)
     minutes, tables = [], []
     for symbol in request.symbols:
-        accepted, codes = accept_minutes(raw[symbol], calendar)
-        tables.append(rejection_table(raw[symbol], codes, "bar"))
+        accepted, refused = judge_minutes(raw[symbol], calendar)
+        tables.append(refused)
         minutes.append(accepted)
     daily: dict[str, BarSeries] = {}
     for symbol, rows in raw_daily.items():
         daily[symbol], codes = accept_days(rows, calendar)
         tables.append(rejection_table(rows, codes, "daily_bar"))
-    for bars in minutes:
-        if len(bars) == 0:
-            raise NoData(_all_refused(raw[bars.symbol], pa.concat_tables(tables)))
-        if (step := spacing(bars, calendar)) > 1:
-            raise BadInput(
-                f"the bars of {bars.symbol} look like {step}-minute bars: every start is a "
-                f"multiple of {step} minutes after the open; a replay needs 1-minute bars"
-            )
+    vix = daily.get(VIX) if VIX in request.symbols else daily.pop(VIX, None)
     traded, notes = _with_bars(calendar, sessions, minutes, request)
     first = int(np.searchsorted(calendar.opens, traded[0].open))
     notes += _daily_notes(request.symbols, daily, calendar, first)
@@ -162,14 +165,44 @@ def assemble(
         gaps=_gaps(minutes, calendar, traded),
         digest=_digest(minutes, daily),
         notes=notes,
+        premarket=_premarket(raw, request.symbols, traded),
+        vix=vix,
     )
 
 
-def _calendar_for(
-    raw: dict[str, RawBars], raw_daily: dict[str, RawBars], request: MarketRequest
+def judge_minutes(raw: RawBars, calendar: Calendar) -> tuple[BarSeries, pa.Table]:
+    """Accepted minutes of a symbol and the table of those refused.
+
+    NoData when none can be used; BadInput when they are longer than a minute.
+    """
+    bars, codes = accept_minutes(raw, calendar)
+    refused = rejection_table(raw, codes, "bar")
+    if len(bars) == 0:
+        raise NoData(_all_refused(raw, refused))
+    if (step := spacing(bars, calendar)) > 1:
+        raise BadInput(
+            f"the bars of {bars.symbol} look like {step}-minute bars: every start is a "
+            f"multiple of {step} minutes after the open; a replay needs 1-minute bars"
+        )
+    return bars, refused
+
+
+def _premarket(
+    raw: dict[str, RawBars], symbols: Sequence[str], sessions: Sequence[Session]
+) -> dict[date, dict[str, PremarketPrice]]:
+    moments = [premarket_moment(session) for session in sessions]
+    prices = {symbol: premarket_prices(raw[symbol], sessions, moments) for symbol in symbols}
+    return {
+        session.date: {symbol: prices[symbol][position] for symbol in symbols}
+        for position, session in enumerate(sessions)
+    }
+
+
+def calendar_for(
+    raw: dict[str, RawBars], raw_daily: dict[str, RawBars], first: date, last: date
 ) -> Calendar:
-    """A calendar that covers the data and the request, whole years."""
-    years = [request.first.year, request.last.year]
+    """A calendar that covers the data and the dates, whole years."""
+    years = [first.year, last.year]
     for rows in (*raw.values(), *raw_daily.values()):
         if len(rows.start):
             ends = rows.start.min(), rows.start.max()

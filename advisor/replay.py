@@ -8,16 +8,19 @@ clean, and never one when the other was meant.
 
 import hashlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
 import msgspec
 
 from advisor import code_version
-from advisor.bootstrap import RECORDINGS, ReplayOptions, advisers, make_lanes
+from advisor.bootstrap import RECORDINGS, Advisers, ReplayOptions, advisers, make_lanes
 from advisor.cycle import dependencies
 from advisor.lanes import Lane, TradingDay
 from advisor.market import Market, MarketRequest
+from advisor.news import NewsSources, open_news
+from advisor.premarket import morning_of, open_day
 from advisor.results import ReplayResult
 from advisor.session import run_day, trading_day
 from advisor.settings import Settings
@@ -46,9 +49,13 @@ class UnfinishedRun(BadInput):
 
 
 def run_identity(
-    request: MarketRequest, options: ReplayOptions, settings: Settings, market: Market
+    request: MarketRequest,
+    options: ReplayOptions,
+    settings: Settings,
+    market: Market,
+    news: str = "",
 ) -> str:
-    """What makes this replay this replay (16 hexadecimal digits)."""
+    """What makes this replay this replay (16 hexadecimal digits); `news` is that of its news."""
     parts = [
         settings.config_hash(),
         market.digest,
@@ -58,6 +65,8 @@ def run_identity(
         list(request.symbols),
         options.analyst,
         options.validation,
+        options.premarket,
+        news,
     ]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
@@ -71,25 +80,33 @@ def replay(
     progress: Progress | None = None,
 ) -> ReplayResult:
     """Run every session of a market through every lane; `folder` None keeps no ledger."""
-    run_id = run_identity(request, options, settings, market)
-    count = len(market.symbols)
-    if folder is None:
-        with advisers(options, settings, None, None, run_id) as chosen:
-            lanes = make_lanes(count, options, settings, chosen)
-            snapshots = _run(run_id, lanes, market, settings, None, set(), progress)
-        return _result(run_id, lanes, market, options, settings, snapshots, {})
-    folder.mkdir(parents=True, exist_ok=True)
-    with (
-        _open_ledger(folder, run_id, options, settings) as store,
-        advisers(options, settings, folder, store, run_id) as chosen,
-    ):
-        lanes = make_lanes(count, options, settings, chosen)
-        opened = _take_up(store, run_id, lanes, market)
-        snapshots = _run(run_id, lanes, market, settings, store, opened, progress)
-        if not _is_finished(store, run_id):
-            store.finish_run(run_id)
-        heads = store.heads(run_id)
-    return _result(run_id, lanes, market, options, settings, snapshots, heads)
+    with ExitStack() as stack:
+        news = open_news(options.news, settings, stack)
+        run_id = run_identity(request, options, settings, market, news.digest)
+        store = None
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            store = stack.enter_context(_open_ledger(folder, run_id, options, settings))
+        chosen = stack.enter_context(
+            advisers(options, settings, folder, store, run_id, news.reader)
+        )
+        lanes = make_lanes(len(market.symbols), options, settings, chosen)
+        opened = set() if store is None else _take_up(store, run_id, lanes, market)
+        snapshots = _run(run_id, lanes, market, settings, store, chosen, opened, progress)
+        result = _result(run_id, lanes, market, options, settings, snapshots, news)
+        if store is not None:
+            _finish(store, result)
+        return result
+
+
+def _finish(store: Store, result: ReplayResult) -> None:
+    """Close the run, and take from the ledger what the lanes do not carry."""
+    if not _is_finished(store, result.run_id):
+        store.finish_run(result.run_id)
+    result.chain_heads = store.heads(result.run_id)
+    end = to_datetime(result.sessions[-1].close)
+    result.biases = store.daily_biases(result.run_id, MARKET_LANE, as_of=end)
+    result.contexts = store.market_contexts(result.run_id, MARKET_LANE, as_of=end)
 
 
 def prepare_folder(folder: Path, options: ReplayOptions) -> None:
@@ -192,6 +209,7 @@ def _run(
     market: Market,
     settings: Settings,
     store: Store | None,
+    chosen: Advisers,
     opened: set[date],
     progress: Progress | None,
 ) -> list[Snapshot]:
@@ -212,7 +230,10 @@ def _run(
         day = trading_day(market, session, settings)
         snapshots += day.snapshots
         if store is not None and session.date not in opened:
-            store.commit_cycle(run_id, MARKET_LANE, None, list(day.snapshots), None)
+            opening = open_day(
+                chosen, morning_of(market, session, day.snapshots, settings.news.hours)
+            )
+            store.commit_cycle(run_id, MARKET_LANE, None, [*day.snapshots, *opening], None)
         run_day(lanes, day, deps, report)
         done += session.minutes * len(lanes)
     return snapshots
@@ -225,7 +246,7 @@ def _result(
     options: ReplayOptions,
     settings: Settings,
     snapshots: list[Snapshot],
-    heads: dict[str, str],
+    news: NewsSources,
 ) -> ReplayResult:
     return ReplayResult(
         run_id=run_id,
@@ -243,7 +264,7 @@ def _result(
         bars_read=market.bars_read,
         bars_accepted=market.bars_accepted,
         benchmark=market.benchmark(),
-        chain_heads=heads,
+        news=news,
         notes=[*market.notes, *_not_armed(snapshots)],
     )
 

@@ -9,14 +9,17 @@ from datetime import date
 
 import pyarrow as pa
 
+from advisor.news import NewsSources
 from quant_core.bars import Gap
 from quant_core.calendar import Session
 from quant_core.cycles import CycleRows
 from quant_core.types import (
     Analysis,
+    DailyBias,
     Decision,
     Fill,
     LaneDay,
+    MarketContext,
     OrderRejection,
     RiskChange,
     Snapshot,
@@ -67,6 +70,9 @@ class ReplayResult:
     benchmark: list[float]
     chain_heads: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    biases: list[DailyBias] = field(default_factory=list)
+    contexts: list[MarketContext] = field(default_factory=list)
+    news: NewsSources = field(default_factory=NewsSources)
 
     @property
     def main(self) -> LaneResult:

@@ -63,6 +63,17 @@ class LaneSettings(_Group):
     placebo_seed: int = Field(7, ge=0)
 
 
+class NewsSettings(_Group):
+    """How far back news is read, and how news files are read when they do not say it themselves.
+
+    The premarket reads back to the last close when that is longer ago than `hours`.
+    """
+
+    hours: float = Field(24.0, gt=0, le=720)
+    timezone: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
 class BarSettings(_Group):
     """How bar files are read when they do not say it themselves."""
 
@@ -84,6 +95,7 @@ class Settings(_Group):
     validation: ValidationSettings = ValidationSettings()
     lanes: LaneSettings = LaneSettings()
     bars: BarSettings = BarSettings()
+    news: NewsSettings = NewsSettings()
     llm: ModelParameters = ModelParameters()
     llm_budget: BudgetLimits = BudgetLimits()
     llm_prices: PriceList = PriceList()

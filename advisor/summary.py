@@ -41,6 +41,8 @@ def summarise(result: ReplayResult, settings: Settings) -> dict[str, Any]:
             name: _lane(lane, result, baseline) for name, lane in result.lanes.items()
         },
         "advised_minus_baseline": _paired(result),
+        "premarket": _premarket(result),
+        "news": result.news.counts(),
         "bars": _bars(result),
         "gaps": [
             {
@@ -124,6 +126,27 @@ def _paired(result: ReplayResult) -> dict[str, Any] | None:
             BOOTSTRAP_SEED,
         )
     )
+
+
+def _premarket(result: ReplayResult) -> list[dict[str, Any]]:
+    """What each session was expected to be, before it opened."""
+    return [
+        {
+            "date": str(context.date),
+            "bias": context.bias,
+            "volatility": context.volatility,
+            "vix": context.vix,
+            "vix_date": str(context.vix_date) if context.vix_date else None,
+            "status": context.status,
+            "degraded_reason": context.degraded_reason,
+            "biases": {
+                one.symbol: {"bias": one.bias, "confidence": one.confidence}
+                for one in result.biases
+                if one.date == context.date
+            },
+        }
+        for context in result.contexts
+    ]
 
 
 def _bars(result: ReplayResult) -> dict[str, Any]:

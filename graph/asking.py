@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel
 
 from graph.ports import Wiring
@@ -53,6 +54,7 @@ def _failed(reason: str, call: dict[str, Any]) -> dict[str, Any]:
 
 
 def _summary(call: LlmCall, asked: str) -> dict[str, Any]:
+    """A call as plain values; `verbatim` is all of it, so that a resumed machine has it too."""
     return {
         "prompt": asked,
         "key": call.key,
@@ -61,4 +63,5 @@ def _summary(call: LlmCall, asked: str) -> dict[str, Any]:
         "cost_usd": str(call.cost_usd),
         "tokens_in": call.tokens_in,
         "tokens_out": call.tokens_out,
+        "verbatim": msgspec.json.encode(call).decode(),
     }

@@ -151,7 +151,9 @@ def analyse(view: MarketView, wiring: Wiring) -> Opinion[Analysis]:
     given = {"view": plain_view(view), "mask": wiring.mask, "authority": wiring.authority}
     end = run(MACHINE, given, wiring)
     if end.get("failure") or "bounded" not in end:
-        return Opinion(value=_degraded(view, end), calls=calls_of(end))
+        return Opinion(
+            value=_degraded(view, end), machine=NAME, as_of=view.as_of, calls=calls_of(end)
+        )
     bounded = end["bounded"]
     remark = in_words(bounded["findings"])
     value = Analysis(
@@ -164,7 +166,13 @@ def analyse(view: MarketView, wiring: Wiring) -> Opinion[Analysis]:
         reasoning=f"{bounded['reasoning']} {remark}".strip(),
         evidence=tuple(bounded["evidence"]),
     )
-    return Opinion(value=value, findings=findings_of(bounded), calls=calls_of(end))
+    return Opinion(
+        value=value,
+        machine=NAME,
+        as_of=view.as_of,
+        findings=findings_of(bounded),
+        calls=calls_of(end),
+    )
 
 
 def _degraded(view: MarketView, end: dict[str, Any]) -> Analysis:

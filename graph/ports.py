@@ -12,32 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from quant_core.types import Order, Trade
 from tools.llm.budget import DailyBudget
 from tools.llm.calls import LanguageModel
+from tools.ports import NewsReader
 
 if TYPE_CHECKING:
     from graph.checkpoints import Checkpoints
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Headline:
-    """A news item. `received_at` is when it reached us: a late item was not known before."""
-
-    id: str
-    published_at: datetime
-    received_at: datetime
-    source: str
-    title: str
-    summary: str = ""
-    symbols: tuple[str, ...] = ()
-
-
-class NewsReader(Protocol):
-    """News that was kept; reading it again gives the same."""
-
-    def news(
-        self, symbols: Sequence[str], *, as_of: datetime, since: datetime
-    ) -> Sequence[Headline]:
-        """Items on any of the symbols, or on the market, known in (since, as_of]."""
-        ...
 
 
 class History(Protocol):

@@ -10,8 +10,9 @@ that the model gave stay when only the context failed. The caller saves the resu
 """
 
 import math
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -27,20 +28,21 @@ from graph.premarket_facts import (
     PremarketState,
     bias_prompt,
     context_prompt,
+    given_of,
     ground_of,
     market_sheet,
     mask_of,
-    plain_snapshot,
     snapshot_sheet,
     snapshots_of,
 )
-from graph.premarket_rules import DailyBias, MarketContext, Premarket
+from graph.premarket_rules import Premarket
 from graph.reading import read_news
 from graph.schemas import BiasAnswer, ContextAnswer
-from quant_core.types import Status
+from quant_core.types import DailyBias, MarketContext, Status
 from tools.llm.calls import Prompt
 
 NAME = "premarket"
+HOUR = timedelta(hours=1)
 NO_MODEL = "no model is configured"
 READ = "everything was read"
 BY_RULES = "no model, or a read failed"
@@ -85,7 +87,8 @@ def keep_biases(state: PremarketState, runtime: Runtime) -> PremarketState:  # n
         if one.symbol in bounded["biases"]:
             biases[one.symbol] = {**bounded["biases"][one.symbol], "analyst": who}
         else:
-            biases[one.symbol] = rules.bias_of(one, state["prices"].get(one.symbol, math.nan))
+            instead = rules.bias_of(one, state["prices"].get(one.symbol, math.nan))
+            biases[one.symbol] = {**instead, **_degraded("the model left it out")}
             detail = f"nothing for {one.symbol} by the rules"
             found.append({"kind": "replaced", "field": "biases", "detail": detail})
     return {"biases": biases, "findings": found, "outcome": "bounded"}
@@ -106,15 +109,24 @@ def keep_context(state: PremarketState, runtime: Runtime) -> PremarketState:  # 
 
 def fall_back(state: PremarketState, runtime: Runtime) -> PremarketState:  # noqa: ARG001
     """The rules for whatever no model has given."""
+    reason = state.get("failure") or ""
     biases = state.get("biases") or {
-        one.symbol: rules.bias_of(one, state["prices"].get(one.symbol, math.nan))
+        one.symbol: {
+            **rules.bias_of(one, state["prices"].get(one.symbol, math.nan)),
+            **_degraded(reason),
+        }
         for one in snapshots_of(state)
     }
     return {
         "biases": biases,
-        "context": rules.context_of(biases, state["vix"]),
-        "outcome": state.get("failure") or NO_MODEL,
+        "context": {**rules.context_of(biases, state["vix"]), **_degraded(reason)},
+        "outcome": reason or NO_MODEL,
     }
+
+
+def _degraded(reason: str) -> dict[str, str]:
+    """The status of an opinion by rules: as intended, or instead of a model's."""
+    return {"status": str(Status.DEGRADED if reason else Status.OK), "degraded_reason": reason}
 
 
 def summarise(state: PremarketState, runtime: Runtime) -> PremarketState:  # noqa: ARG001
@@ -159,34 +171,56 @@ def build() -> Any:
 MACHINE = Machine(NAME, build)
 
 
+Prepare = Callable[[Morning], Opinion[Premarket]]
+
+
+def preparer(wiring: Wiring) -> Prepare:
+    """Who prepares days with a model; news is read since the morning's `news_since`."""
+
+    def give(morning: Morning) -> Opinion[Premarket]:
+        hours = (morning.as_of - morning.news_since) / HOUR if morning.news_since else None
+        return prepare(morning, replace(wiring, news_hours=hours) if hours else wiring)
+
+    return give
+
+
 def prepare(morning: Morning, wiring: Wiring) -> Opinion[Premarket]:
     """Prepare a day. Raises ValueError without a snapshot; BadInput for a missing recording."""
     if not morning.snapshots:
         raise ValueError("a premarket needs the snapshot of at least one symbol")
-    given: PremarketState = {
-        "as_of": morning.as_of.isoformat(),
-        "given": [plain_snapshot(one) for one in morning.snapshots],
-        "prices": {symbol: float(price) for symbol, price in morning.prices.items()},
-        "vix": float(morning.vix),
-        "mask": wiring.mask,
-        "model": wiring.model is not None,
-    }
+    given = given_of(morning, mask=wiring.mask, model=wiring.model is not None)
     end = run(MACHINE, given, wiring)
     if "summary" not in end:
         failure = end.get("failure", "the premarket did not end")
         end = _by_rules({**given, "failure": failure})
+    return _opinion(morning, end)
+
+
+def prepare_by_rules(morning: Morning) -> Opinion[Premarket]:
+    """Prepare a day by the rules alone; asks nobody, reads nothing, and needs no langgraph."""
+    if not morning.snapshots:
+        raise ValueError("a premarket needs the snapshot of at least one symbol")
+    return _opinion(morning, _by_rules(given_of(morning, mask=False, model=False)))
+
+
+def _opinion(morning: Morning, end: Mapping[str, Any]) -> Opinion[Premarket]:
     reason = end.get("failure") or ""
     value = Premarket(
         as_of=morning.as_of,
         date=morning.snapshots[0].date,
         biases=tuple(_bias(symbol, one, morning) for symbol, one in end["biases"].items()),
-        context=MarketContext(**{**end["context"], "vix": morning.vix, **_tuple(end["context"])}),
+        context=_context(end["context"], morning),
         summary=end["summary"],
         status=Status.DEGRADED if reason else Status.OK,
         degraded_reason=reason,
     )
-    findings = tuple(Finding(**one) for one in end.get("findings", ()))
-    return Opinion(value=value, findings=findings, calls=calls_of(end))
+    return Opinion(
+        value=value,
+        machine=NAME,
+        as_of=morning.as_of,
+        findings=tuple(Finding(**one) for one in end.get("findings", ())),
+        calls=calls_of(end),
+    )
 
 
 def _by_rules(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,14 +231,32 @@ def _by_rules(state: Mapping[str, Any]) -> dict[str, Any]:
     return {**plain, **summarise(plain, runtime)}
 
 
-def _tuple(one: Mapping[str, Any]) -> dict[str, Any]:
-    return {"evidence": tuple(one["evidence"])}
+def _typed(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **one,
+        "evidence": tuple(one["evidence"]),
+        "status": Status(one.get("status", Status.OK)),
+    }
+
+
+def _context(one: Mapping[str, Any], morning: Morning) -> MarketContext:
+    return MarketContext(
+        as_of=morning.as_of,
+        date=morning.snapshots[0].date,
+        vix=morning.vix,
+        vix_date=morning.vix_date,
+        **_typed(one),
+    )
 
 
 def _bias(symbol: str, one: Mapping[str, Any], morning: Morning) -> DailyBias:
+    known = morning.price(symbol)
     return DailyBias(
+        as_of=morning.as_of,
         symbol=symbol,
         date=next(given.date for given in morning.snapshots if given.symbol == symbol),
-        premarket_price=float(morning.prices.get(symbol, math.nan)),
-        **{**one, **_tuple(one)},
+        premarket_price=float(known.price),
+        premarket_price_at=known.at,
+        price_note=known.note,
+        **_typed(one),
     )

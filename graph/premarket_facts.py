@@ -4,7 +4,7 @@ import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, TypedDict
 
 from graph import premarket_rules as rules
@@ -14,9 +14,12 @@ from graph.reading import enclosed, news_ids
 from graph.sheet import Sheet, add_fact, joined, new_sheet
 from prompts import Facts, render
 from quant_core.calendar import new_york
+from quant_core.premarket_price import PremarketPrice, no_price
 from quant_core.types import Snapshot
 from tools.llm.calls import Prompt
 
+NOT_SUPPLIED = no_price("no premarket price was supplied")
+MINUTE = timedelta(minutes=1)
 _FORMATS = {
     "ema_slope_daily": "+.2f",
     "ema_slope_hourly": "+.2f",
@@ -30,21 +33,36 @@ _FORMATS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Morning:
-    """What a premarket starts from: snapshots in watchlist order, premarket prices, VIX."""
+    """What a premarket starts from: snapshots in watchlist order, premarket prices, VIX.
+
+    `prices` are dollars, by symbol; `vix` is the close of the session `vix_date`. News
+    is read since `news_since` where it is given.
+    """
 
     as_of: datetime
     snapshots: Sequence[Snapshot]
-    prices: Mapping[str, float] = field(default_factory=dict)
+    prices: Mapping[str, PremarketPrice] = field(default_factory=dict)
     vix: float = math.nan
+    vix_date: date | None = None
+    news_since: datetime | None = None
+
+    def price(self, symbol: str) -> PremarketPrice:
+        """The premarket price of a symbol; NaN, with the reason, when there is none."""
+        return self.prices.get(symbol, NOT_SUPPLIED)
 
 
 class PremarketState(TypedDict, total=False):
-    """`as_of`, `given`, `prices`, `vix`, `mask` and `model` are given; nodes add their part."""
+    """Everything down to `model` is given; nodes add their part.
+
+    `ages` are minutes since each of the `prices` became known.
+    """
 
     as_of: str
     given: list[dict[str, Any]]
     prices: dict[str, float]
+    ages: dict[str, int]
     vix: float
+    vix_date: str
     mask: bool
     model: bool
     snapshots: Sheet
@@ -67,7 +85,8 @@ def snapshot_sheet(state: PremarketState) -> Sheet:
     sheet, mask = new_sheet(), mask_of(state)
     for one in snapshots_of(state):
         price = state["prices"].get(one.symbol, math.nan)
-        _add_snapshot(sheet, one, price, mask.shown(one.symbol))
+        age = state["ages"].get(one.symbol, 0)
+        _add_snapshot(sheet, one, price, age, mask.shown(one.symbol))
     return sheet
 
 
@@ -79,7 +98,8 @@ def market_sheet(state: PremarketState) -> Sheet:
         moment = new_york(datetime.fromisoformat(state["as_of"]))
         add_fact(sheet, "session.time", f"{moment} New York, before the open")
     if math.isfinite(state["vix"]):
-        add_fact(sheet, "VIX.close", f"{state['vix']:.2f}", prices=[state["vix"]])
+        day = "the last close" if mask.hides else f"the close of {state['vix_date']}"
+        add_fact(sheet, "VIX.close", f"{state['vix']:.2f} at {day}", prices=[state["vix"]])
     return sheet
 
 
@@ -152,7 +172,30 @@ def plain_snapshot(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _add_snapshot(sheet: Sheet, one: Snapshot, price: float, name: str) -> None:
+def given_of(morning: Morning, *, mask: bool, model: bool) -> PremarketState:
+    """What the machine starts from, as plain values."""
+    known = {
+        one.symbol: found
+        for one in morning.snapshots
+        if (found := morning.price(one.symbol)).at is not None
+    }
+    return {
+        "as_of": morning.as_of.isoformat(),
+        "given": [plain_snapshot(one) for one in morning.snapshots],
+        "prices": {symbol: found.price for symbol, found in known.items()},
+        "ages": {
+            symbol: (morning.as_of - found.at) // MINUTE
+            for symbol, found in known.items()
+            if found.at is not None
+        },
+        "vix": float(morning.vix),
+        "vix_date": morning.vix_date.isoformat() if morning.vix_date else "an unknown session",
+        "mask": mask,
+        "model": model,
+    }
+
+
+def _add_snapshot(sheet: Sheet, one: Snapshot, price: float, age: int, name: str) -> None:
     for fact, form in _FORMATS.items():
         value = getattr(one, fact)
         if math.isfinite(value):
@@ -165,6 +208,8 @@ def _add_snapshot(sheet: Sheet, one: Snapshot, price: float, name: str) -> None:
             add_fact(sheet, f"{name}.{fact}", text, f"{one.symbol}.{fact}", dollars)
     if math.isfinite(price):
         kept = f"{one.symbol}.premarket_price"
-        add_fact(sheet, f"{name}.premarket_price", f"{price:.2f} USD", kept, [price])
+        add_fact(
+            sheet, f"{name}.premarket_price", f"{price:.2f} USD, {age} minutes ago", kept, [price]
+        )
         if math.isfinite(move := rules.gap(one, price)):
             add_fact(sheet, f"{name}.gap", f"{move:+.2f} %", f"{one.symbol}.gap")

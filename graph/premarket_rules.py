@@ -10,43 +10,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
-from quant_core.types import Snapshot, Status
+from quant_core.types import Bias, DailyBias, MarketContext, Snapshot, Status
 
 RULES = "rules.v1"
 MARKET = "SPY"
 GAP_PERCENT = 0.3
 CALM_VIX, ALARMED_VIX = 15.0, 25.0
-Bias = Literal["bullish", "bearish", "choppy"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DailyBias:
-    """What kind of day a symbol is expected to have. `premarket_price` is NaN when not known."""
-
-    symbol: str
-    date: date
-    bias: Bias
-    confidence: float
-    reasoning: str
-    news_summary: str
-    premarket_price: float
-    evidence: tuple[str, ...]
-    analyst: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarketContext:
-    """The market as a whole before the open. `vix` is NaN when not known."""
-
-    bias: Bias
-    volatility: Literal["low", "normal", "high"]
-    vix: float
-    confidence: float
-    summary: str
-    evidence: tuple[str, ...]
-    analyst: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from graph.machine import READ_ATTEMPTS
 from graph.masking import Mask
-from graph.ports import Headline, Runtime
+from graph.ports import Runtime
 from graph.sheet import SIDES, Sheet, add_fact, new_sheet
 from prompts import Item, Untrusted
 from prompts.enclosure import ITEM_LIMIT, ITEMS_LIMIT, capped, clean
 from quant_core.market_view import MarketView
-from quant_core.types import Order, State, Trade
+from quant_core.types import Headline, Order, State, Trade
 from tools.errors import NoData, NotConfigured, Transient
 
 T = TypeVar("T")
@@ -54,14 +54,10 @@ def read_news(
     found, failures = attempt(
         runtime, "news", lambda: reader.news(symbols, as_of=as_of, since=since)
     )
-    known = [one for one in found if _known_at(one) <= as_of]
-    known.sort(key=lambda one: (_known_at(one), one.id), reverse=True)
+    known = [one for one in found if one.known_at <= as_of]
+    known.sort(key=lambda one: (one.known_at, one.id), reverse=True)
     shown = known[:ITEMS_LIMIT]
     return [_item(n, one, as_of, mask) for n, one in enumerate(shown, 1)], failures
-
-
-def _known_at(headline: Headline) -> datetime:
-    return max(headline.published_at, headline.received_at)
 
 
 def _item(number: int, headline: Headline, as_of: datetime, mask: Mask) -> dict[str, str]:

@@ -201,7 +201,13 @@ def validate(
             status=Status.DEGRADED,
             degraded_reason=end.get("failure") or "the validation did not end",
         )
-        return Opinion(value=value, calls=calls_of(end))
+        return Opinion(
+            value=value,
+            machine=NAME,
+            as_of=view.as_of,
+            about=signal.symbol,
+            calls=calls_of(end),
+        )
     bounded = end["bounded"]
     value = Verdict(
         ruling=bounded["ruling"],
@@ -211,7 +217,14 @@ def validate(
         evidence=tuple(bounded["evidence"]),
         validator=who,
     )
-    return Opinion(value=value, findings=findings_of(bounded), calls=calls_of(end))
+    return Opinion(
+        value=value,
+        machine=NAME,
+        as_of=view.as_of,
+        about=signal.symbol,
+        findings=findings_of(bounded),
+        calls=calls_of(end),
+    )
 
 
 def validator(

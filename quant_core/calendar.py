@@ -8,7 +8,7 @@ which it starts, and the bar labelled with the close belongs to none.
 
 import warnings
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEW_YORK = ZoneInfo("America/New_York")
+PREMARKET = time(8, 30)
 _EPOCH_DAY = date(1970, 1, 1)
 
 
@@ -98,6 +99,16 @@ def xnys(first_year: int, last_year: int) -> Calendar:
         opens=schedule["open"].dt.tz_localize(None).to_numpy().astype(minute).astype(np.int64),
         closes=schedule["close"].dt.tz_localize(None).to_numpy().astype(minute).astype(np.int64),
     )
+
+
+def at_new_york(day: date, clock: time) -> datetime:
+    """A wall-clock time of a New York date, in UTC."""
+    return datetime.combine(day, clock, NEW_YORK).astimezone(UTC)
+
+
+def premarket_moment(session: Session) -> datetime:
+    """When the premarket of a session is due: 08:30 New York, summer and winter."""
+    return at_new_york(session.date, PREMARKET)
 
 
 def to_datetime(minute: int) -> datetime:

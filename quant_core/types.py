@@ -14,6 +14,8 @@ from enum import StrEnum
 from typing import Literal
 
 Side = Literal[-1, 0, 1]
+Bias = Literal["bullish", "bearish", "choppy"]
+NewYorkDay = date  # where a field is called `date`
 Lane = Literal["advised", "baseline", "placebo"]
 
 
@@ -97,6 +99,84 @@ class Snapshot:
     average_volume: float
     previous_close: float
     incomplete: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """A news item. `received_at` is when it reached us: a late item was not known before."""
+
+    id: str
+    published_at: datetime
+    received_at: datetime
+    source: str
+    title: str
+    summary: str = ""
+    symbols: tuple[str, ...] = ()
+
+    @property
+    def known_at(self) -> datetime:
+        """The later of both moments: a clock that is off must not make an item known early."""
+        return max(self.published_at, self.received_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyBias:
+    """What kind of day a symbol is expected to have, as of a moment before the open.
+
+    `premarket_price` is NaN when none is known; then `price_note` says why, and otherwise
+    `premarket_price_at` says when it became known. `confidence` is 0 to 100.
+    """
+
+    as_of: datetime
+    symbol: str
+    date: date
+    bias: Bias
+    confidence: float
+    reasoning: str
+    news_summary: str
+    premarket_price: float
+    premarket_price_at: datetime | None
+    price_note: str
+    evidence: tuple[str, ...]
+    analyst: str
+    status: Status = Status.OK
+    degraded_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketContext:
+    """The market as a whole before the open; `bias` is that of SPY, which stands for it.
+
+    `vix` is the close of the session `vix_date`; NaN and None when not known.
+    """
+
+    as_of: datetime
+    date: date
+    bias: Bias
+    volatility: Literal["low", "normal", "high"]
+    vix: float
+    vix_date: NewYorkDay | None
+    confidence: float
+    summary: str
+    evidence: tuple[str, ...]
+    analyst: str
+    status: Status = Status.OK
+    degraded_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerFinding:
+    """What the bounds made of one claim in a model's answer: clamped, replaced, rejected, cut.
+
+    `machine` asked as of `as_of`, about a symbol or (`about` empty) about the market.
+    """
+
+    as_of: datetime
+    machine: str
+    about: str
+    kind: str
+    field: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

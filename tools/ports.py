@@ -5,15 +5,20 @@ their vendors' errors into `tools.errors`.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from quant_core.cycles import CycleRows
 from quant_core.market_view import MarketView
 from quant_core.types import (
     Analysis,
+    AnswerFinding,
+    DailyBias,
     Decision,
     Fill,
+    Headline,
     LaneDay,
+    MarketContext,
     Order,
     OrderRejection,
     RiskChange,
@@ -23,9 +28,15 @@ from quant_core.types import (
     Transition,
     Verdict,
 )
+from tools.llm.calls import KeptCall
 
 LedgerRecord = (
     Snapshot
+    | Headline
+    | DailyBias
+    | MarketContext
+    | KeptCall
+    | AnswerFinding
     | Analysis
     | Transition
     | Decision
@@ -51,6 +62,16 @@ class Validator(Protocol):
 
     def __call__(self, signal: Signal, view: MarketView) -> Verdict:
         """A verdict; any exception becomes an abstention."""
+        ...
+
+
+class NewsReader(Protocol):
+    """News that was kept; reading it again gives the same."""
+
+    def news(
+        self, symbols: Sequence[str], *, as_of: datetime, since: datetime
+    ) -> Sequence[Headline]:
+        """Items on any of the symbols, or on the market, known in (since, as_of]."""
         ...
 
 

@@ -10,11 +10,6 @@ from advisor.commands.output import console, print_json
 app = typer.Typer(help="The ledger: what it holds, and whether its history is intact.")
 
 
-@app.callback()
-def _ledger() -> None:
-    """Keep `verify` a subcommand."""
-
-
 @app.command()
 def verify(
     ledger: Annotated[Path, typer.Argument(help="A ledger file, or a folder that holds one.")],
@@ -45,3 +40,19 @@ def verify(
         console().print(f"run {run}: {size}, {words}")
     if not all(report.intact for report in reports.values()):
         raise typer.Exit(5)
+
+
+@app.command()
+def upgrade(
+    ledger: Annotated[Path, typer.Argument(help="A ledger file, or a folder that holds one.")],
+) -> None:
+    """Bring a ledger of an earlier version up to date; every record and its chain stay."""
+    from advisor.replay import LEDGER
+    from tools.errors import NoData
+    from tools.store.store import Store
+
+    path = ledger / LEDGER if ledger.is_dir() else ledger
+    if not path.is_file():
+        raise NoData(f"there is no ledger at {path}; name a ledger file or an output folder")
+    with Store.open(path) as store:
+        console().print(f"{path} is up to date; it holds {len(store.runs())} runs")

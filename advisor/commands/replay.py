@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +29,14 @@ class AnalystChoice(StrEnum):
 
 class ValidationChoice(StrEnum):
     """Who rules on triggered signals."""
+
+    OFF = "off"
+    RULES = "rules"
+    MODEL = "model"
+
+
+class PremarketChoice(StrEnum):
+    """Who prepares each session before it opens."""
 
     OFF = "off"
     RULES = "rules"
@@ -83,6 +92,13 @@ def replay(
     validation: Annotated[
         ValidationChoice, typer.Option(help="Who rules on signals before they are ordered.")
     ] = ValidationChoice.OFF,
+    premarket: Annotated[
+        PremarketChoice, typer.Option(help="Who gives each session's biases; changes no trade.")
+    ] = PremarketChoice.RULES,
+    news: Annotated[
+        list[Path] | None,
+        typer.Option("--news", help="News for models: file, folder or ledger; may be repeated."),
+    ] = None,
     llm: Annotated[
         ModelMode,
         typer.Option(help="A model's answers: live, recorded in --out, or replayed from there."),
@@ -109,7 +125,11 @@ def replay(
         last=last.date(),
         symbols=_watchlist(symbols, settings),
     )
-    options = _options(analyst, validation, resume, fresh, llm, recordings)
+    options = replace(
+        _options(analyst, validation, resume, fresh, llm, recordings),
+        premarket=premarket.value,
+        news=tuple(news or ()),
+    )
     _keep_apart(out, [*bars, *([daily] if daily else [])])
     _prepare_folder(out, options)
     with console().status("Reading bars …"):

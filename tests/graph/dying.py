@@ -16,8 +16,8 @@ from pydantic import BaseModel
 
 from graph import market_analysis
 from graph.checkpoints import Checkpoints
-from graph.ports import Event, Headline, Wiring
-from quant_core.types import Trade
+from graph.ports import Event, Wiring
+from quant_core.types import Headline, Trade
 from tests.graph.worlds import GOOD, Past, Scripted, budget, headline, view
 from tools.llm.budget import DailyBudget
 from tools.llm.calls import Answer, Failure, Prompt

@@ -35,7 +35,8 @@ def test_symbols_and_dates_are_hidden_and_come_back_in_the_answer() -> None:
     assert "S1.z = +1.62" in shown
     assert "session.minutes_since_open = 60" in shown
     assert "[N1] (S2, 10 minutes ago) (text withheld)" in shown
-    assert masked == analyse(view(), wiring(GOOD, news=NEWS, history=past))
+    plain = analyse(view(), wiring(GOOD, news=NEWS, history=past))
+    assert (masked.value, masked.findings) == (plain.value, plain.findings)
 
 
 def test_a_model_that_names_the_symbol_all_the_same_is_not_believed() -> None:
@@ -49,7 +50,7 @@ def test_a_masked_validation_gives_the_same_verdict() -> None:
     said = {**APPROVE, "ruling": "reduce", "size_factor": 0.4, "evidence": ["{}.z"]}
     masked = wiring({**said, "evidence": ["S2.z"]}, mask=True, history=Past([trade(OPEN)]))
     plain = wiring({**said, "evidence": ["NVDA.z"]}, history=Past([trade(OPEN)]))
-    assert validate(signal(), view(), masked) == validate(signal(), view(), plain)
+    assert validate(signal(), view(), masked).value == validate(signal(), view(), plain).value
     assert not re.search(r"NVDA|SPY|TSLA|2025-", model_of(masked).prompts[0].text)
 
 

@@ -1,7 +1,7 @@
 import json
 import math
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from graph.ports import Wiring
 from graph.premarket import prepare
 from graph.premarket_facts import Morning
 from graph.premarket_rules import Premarket
+from quant_core.premarket_price import PremarketPrice, no_price
 from quant_core.types import Status
 from tests.graph.worlds import NAN, OPEN, News, headline, model_of, snapshot, wiring
 from tools.errors import Transient
@@ -23,8 +24,13 @@ MORNING = Morning(
         snapshot("NVDA", htf_trend=-1, hh_ll_tag="LL", previous_close=140.0),
         snapshot("TSLA", htf_trend=0, atr_percentile=NAN, incomplete=("no daily bars",)),
     ),
-    prices={"SPY": 591.0, "NVDA": 142.8},
+    prices={
+        "SPY": PremarketPrice(price=591.0, at=OPEN - timedelta(minutes=61)),
+        "NVDA": PremarketPrice(price=142.8, at=OPEN - timedelta(minutes=75)),
+        "TSLA": no_price("no bar since 04:00"),
+    },
     vix=27.5,
+    vix_date=date(2025, 1, 7),
 )
 
 
@@ -44,6 +50,10 @@ CONTEXT = {
 
 def kinds(opinion: Opinion[Premarket]) -> dict[str, tuple[str, float]]:
     return {one.symbol: (one.bias, one.confidence) for one in opinion.value.biases}
+
+
+def second_prompt(wired: Wiring) -> str:
+    return model_of(wired).prompts[1].text
 
 
 def test_a_model_prepares_the_day() -> None:
@@ -67,6 +77,8 @@ def test_a_model_prepares_the_day() -> None:
     assert [call["prompt"] for call in opinion.calls] == ["premarket_bias.v1", "market_context.v1"]
     first, second = model_of(wired).prompts
     assert "SPY.gap = +0.51 %" in first.text
+    assert "SPY.premarket_price = 591.00 USD, 1 minutes ago" in first.text
+    assert "VIX.close = 27.50 at the close of 2025-01-07" in second_prompt(wired)
     assert "TSLA.atr_percentile" not in first.text
     assert "Chips fly" in first.text
     assert "NVDA.bias = bearish, confidence 70" in second.text
@@ -138,7 +150,7 @@ def test_a_mask_hides_symbols_and_dates() -> None:
 
     wired = wiring(rename(BIASES), rename(CONTEXT), mask=True)
     masked, plain = prepare(MORNING, wired), prepare(MORNING, wiring(BIASES, CONTEXT))
-    assert masked == plain
+    assert (masked.value, masked.findings) == (plain.value, plain.findings)
     shown = "".join(prompt.text for prompt in model_of(wired).prompts)
     assert not any(name in shown for name in ("SPY", "NVDA", "TSLA", "2025-"))
 

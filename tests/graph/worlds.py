@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from graph.ports import Headline, Wiring
+from graph.ports import Wiring
 from quant_core.market_view import MarketView, SymbolView
-from quant_core.types import ExitReason, Order, Setup, Signal, Snapshot, State, Trade
+from quant_core.types import ExitReason, Headline, Order, Setup, Signal, Snapshot, State, Trade
 from tools.errors import AdvisorError
 from tools.llm.answers import Problem, read_answer
 from tools.llm.budget import BudgetLimits, DailyBudget

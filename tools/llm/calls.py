@@ -130,6 +130,20 @@ class LlmCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCall:
+    """A call as a ledger keeps it: whole, with who asked, as of when, and about which symbol.
+
+    `as_of` is the moment of the market that was asked about; `call.asked_at` is the wall clock of
+    the call itself. In a replay both are those of the recording.
+    """
+
+    as_of: datetime
+    machine: str
+    about: str
+    call: LlmCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Generic[T]):
     """A valid answer, and how it came about."""
 

@@ -8,6 +8,7 @@ the SHA-256 of its content, which is checked when it is read. One process writes
 import hashlib
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -90,6 +91,18 @@ class RecordingsFile:
         if hashlib.sha256(content.encode()).hexdigest() != sha256:
             raise BadInput(f"{self._place}: the recording {key[:12]}/{sequence} has been changed")
         return msgspec.json.decode(content, type=LlmCall)
+
+    def calls(self) -> Iterator[LlmCall]:
+        """Every call, in the order in which they were kept; BadInput when one was changed."""
+        question = "SELECT key, sequence FROM calls ORDER BY rowid"
+        try:
+            with self._lock:
+                names = self._connection.execute(question).fetchall()
+        except sqlite3.Error as error:
+            raise BadInput(f"{self._place} cannot be read: {error}") from error
+        for key, sequence in names:
+            if call := self.find(key, sequence):
+                yield call
 
     def keep(self, call: LlmCall) -> None:
         """Add a call; BadInput when its key and sequence are taken, Transient for a full disk."""

@@ -6,8 +6,9 @@ that same row. Reading is the way back, so "what is stored" and "what is hashed"
 
 `known_at` decides what a query with `as_of` may see. A record that is dated by its bar's start is
 known when that one-minute bar has closed; a snapshot from the beginning of its New York day (it
-is made of earlier sessions only); a lane's day when the last minute of its session has closed (a
-session without minutes: at 16:00 New York).
+is made of earlier sessions only); a headline when it had been published and had reached us; what
+a model was asked and said as of the moment of the market it was asked about; a lane's day when
+the last minute of its session has closed (a session without minutes: at 16:00 New York).
 """
 
 import math
@@ -22,9 +23,13 @@ import msgspec
 from quant_core.calendar import NEW_YORK, to_datetime
 from quant_core.types import (
     Analysis,
+    AnswerFinding,
+    DailyBias,
     Decision,
     Fill,
+    Headline,
     LaneDay,
+    MarketContext,
     Multipliers,
     Order,
     OrderRejection,
@@ -37,6 +42,7 @@ from quant_core.types import (
     Verdict,
 )
 from tools.errors import BadInput
+from tools.llm.calls import KeptCall
 from tools.store import record_tables, tables
 from tools.store.columns import Kept, Moment, json_number
 from tools.store.dialect import Unreadable
@@ -210,8 +216,45 @@ def _build_decision(row: Fields) -> Decision:
     )
 
 
+def _call_values(kept: KeptCall) -> tuple[Any, ...]:
+    call = kept.call
+    return (
+        kept.as_of,
+        kept.machine,
+        kept.about,
+        call.key,
+        call.sequence,
+        f"{call.prompt.id}.v{call.prompt.version}",
+        call.schema_hash,
+        call.model,
+        str(call.outcome),
+        call.tokens_in,
+        call.tokens_out,
+        call.cost_usd,
+        call.latency,
+        call.asked_at,
+        call,
+    )
+
+
 SNAPSHOTS: Kind[Snapshot] = Kind(
     record_tables.PremarketSnapshots, lambda s: _in_new_york(s.date, time()), *_plain(Snapshot)
+)
+NEWS: Kind[Headline] = Kind(record_tables.News, attrgetter("known_at"), *_plain(Headline))
+DAILY_BIASES: Kind[DailyBias] = Kind(
+    record_tables.DailyBiases, attrgetter("as_of"), *_plain(DailyBias)
+)
+MARKET_CONTEXTS: Kind[MarketContext] = Kind(
+    record_tables.MarketContexts, attrgetter("as_of"), *_plain(MarketContext)
+)
+LLM_CALLS: Kind[KeptCall] = Kind(
+    record_tables.LlmCalls,
+    attrgetter("as_of"),
+    _call_values,
+    lambda row: KeptCall(**{name: row[name] for name in ("as_of", "machine", "about", "call")}),
+)
+LLM_FINDINGS: Kind[AnswerFinding] = Kind(
+    record_tables.LlmFindings, attrgetter("as_of"), *_plain(AnswerFinding)
 )
 ANALYSES: Kind[Analysis] = Kind(
     record_tables.MarketAnalysis,
@@ -239,6 +282,11 @@ LANE_DAYS: Kind[LaneDay] = Kind(record_tables.LaneDays, _session_over, *_plain(L
 
 KINDS: dict[type[Any], Kind[Any]] = {
     Snapshot: SNAPSHOTS,
+    Headline: NEWS,
+    DailyBias: DAILY_BIASES,
+    MarketContext: MARKET_CONTEXTS,
+    KeptCall: LLM_CALLS,
+    AnswerFinding: LLM_FINDINGS,
     Analysis: ANALYSES,
     Decision: DECISIONS,
     Order: ORDERS,

@@ -22,6 +22,7 @@ from sqlalchemy import BigInteger, Date, DateTime, Double, Numeric, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from quant_core.types import Check, ExitReason, RiskState, Setup, State, Status
+from tools.llm.calls import LlmCall
 from tools.store.dialect import Unreadable, text_or
 
 Value = TypeVar("Value")
@@ -83,6 +84,26 @@ class Money(Column[float]):
             raise ValueError("not the decimal of any float")
         if isinstance(stored, str) and stored != self.keep(number):
             raise ValueError(f"{stored!r} is not how {number} is kept")
+        return number
+
+
+class Exact(Column[Decimal]):
+    """A decimal with all its digits (what a call cost), without trailing zeros."""
+
+    impl = text_or(Numeric())
+    cache_ok = True
+
+    def _keep(self, value: Decimal) -> str:
+        if not isinstance(value, Decimal) or not value.is_finite():
+            raise TypeError(f"{value!r} is not a finite decimal")
+        text = format(value, "f")
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return "0" if text in ("-0", "") else text
+
+    def _read(self, stored: str | Decimal) -> Decimal:
+        number = Decimal(stored)
+        if isinstance(stored, str) and stored != self._keep(number):
+            raise ValueError("not how a decimal is kept")
         return number
 
 
@@ -283,6 +304,21 @@ class Checks(Column[tuple[Check, ...]]):
             )
             for line in msgspec.json.decode(stored, type=list[_StoredCheck])
         )
+
+
+class Verbatim(Column[LlmCall]):
+    """A whole call to a model, as the JSON that its recording holds."""
+
+    cache_ok = True
+
+    def _keep(self, value: LlmCall) -> str:
+        return msgspec.json.encode(value).decode()
+
+    def _read(self, stored: str) -> LlmCall:
+        call = msgspec.json.decode(stored, type=LlmCall)
+        if stored != self._keep(call):
+            raise ValueError("not how a call is kept")
+        return call
 
 
 def json_number(value: float) -> JsonNumber:

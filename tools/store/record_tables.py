@@ -45,6 +45,95 @@ class PremarketSnapshots(Record, table=True):
     incomplete: tuple[str, ...] = kept(col.Lines)
 
 
+class News(Record, table=True):
+    """A `Headline`."""
+
+    __tablename__ = "news"
+    __table_args__ = (owned_by("decisions", *_KEY),)
+    id: str = kept(col.Line)
+    published_at: dt.datetime = kept(col.Moment)
+    received_at: dt.datetime = kept(col.Moment)
+    source: str = kept(col.Line)
+    title: str = kept(col.Line)
+    summary: str = kept(col.Line)
+    symbols: tuple[str, ...] = kept(col.Lines)
+
+
+class DailyBiases(Record, table=True):
+    """A `DailyBias`."""
+
+    __tablename__ = "daily_bias"
+    __table_args__ = (owned_by("decisions", *_KEY),)
+    as_of: dt.datetime = kept(col.Moment)
+    symbol: str = kept(col.Line)
+    date: dt.date = kept(col.Day)
+    bias: str = kept(col.Line)
+    confidence: float = number(col.Real)
+    reasoning: str = kept(col.Line)
+    news_summary: str = kept(col.Line)
+    premarket_price: float = number(col.Money)
+    premarket_price_at: dt.datetime | None = kept(col.Moment, null=True)
+    price_note: str = kept(col.Line)
+    evidence: tuple[str, ...] = kept(col.Lines)
+    analyst: str = kept(col.Line)
+    status: str = kept(col.StatusWord)
+    degraded_reason: str = kept(col.Line)
+
+
+class MarketContexts(Record, table=True):
+    """A `MarketContext`."""
+
+    __tablename__ = "market_context"
+    __table_args__ = (owned_by("decisions", *_KEY),)
+    as_of: dt.datetime = kept(col.Moment)
+    date: dt.date = kept(col.Day)
+    bias: str = kept(col.Line)
+    volatility: str = kept(col.Line)
+    vix: float = number(col.Real)
+    vix_date: dt.date | None = kept(col.Day, null=True)
+    confidence: float = number(col.Real)
+    summary: str = kept(col.Line)
+    evidence: tuple[str, ...] = kept(col.Lines)
+    analyst: str = kept(col.Line)
+    status: str = kept(col.StatusWord)
+    degraded_reason: str = kept(col.Line)
+
+
+class LlmCalls(Record, table=True):
+    """A `KeptCall`: `call` is all of it, the columns before it are what one asks for in SQL."""
+
+    __tablename__ = "llm_calls"
+    __table_args__ = (owned_by("decisions", *_KEY),)
+    as_of: dt.datetime = kept(col.Moment)
+    machine: str = kept(col.Line)
+    about: str = kept(col.Line)
+    key: str = kept(col.Line)
+    sequence: int = kept(col.Whole)
+    prompt: str = kept(col.Line)
+    schema_hash: str = kept(col.Line)
+    model: str = kept(col.Line)
+    outcome: str = kept(col.Line)
+    tokens_in: int = kept(col.Whole)
+    tokens_out: int = kept(col.Whole)
+    cost_usd: str = kept(col.Exact)
+    latency: float = number(col.Real)
+    asked_at: dt.datetime = kept(col.Moment)
+    call: str = kept(col.Verbatim)
+
+
+class LlmFindings(Record, table=True):
+    """An `AnswerFinding`."""
+
+    __tablename__ = "llm_findings"
+    __table_args__ = (owned_by("decisions", *_KEY), IN_KEY)
+    as_of: dt.datetime = kept(col.Moment)
+    machine: str = kept(col.Line)
+    about: str = kept(col.Line)
+    kind: str = kept(col.Line)
+    field: str = kept(col.Line)
+    detail: str = kept(col.Line)
+
+
 class MarketAnalysis(Record, table=True):
     """An `Analysis`, its multipliers one by one."""
 

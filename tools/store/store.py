@@ -22,9 +22,13 @@ from quant_core.calendar import to_minute
 from quant_core.cycles import CycleRows
 from quant_core.types import (
     Analysis,
+    AnswerFinding,
+    DailyBias,
     Decision,
     Fill,
+    Headline,
     LaneDay,
+    MarketContext,
     Order,
     OrderRejection,
     RiskChange,
@@ -33,6 +37,7 @@ from quant_core.types import (
     Transition,
 )
 from tools.errors import BadInput, NoData
+from tools.llm.calls import KeptCall
 from tools.ports import LedgerRecord
 from tools.store import chain, codec, dialect, reading, runs, schema, tables, verify
 from tools.store.columns import Moment
@@ -81,7 +86,7 @@ class Store:
                 if not current and read_only:
                     raise BadInput(
                         f"the ledger {dialect.place(engine)} has an older schema; "
-                        "open it once for writing, which brings it up to date"
+                        "`advisor ledger upgrade` brings it up to date, keeping every record"
                     )
                 if not current:
                     schema.migrate(engine)
@@ -211,6 +216,26 @@ class Store:
     def snapshots(self, run_id: str, lane: str, *, as_of: datetime) -> list[Snapshot]:
         """Premarket snapshots known at `as_of`."""
         return self._records(codec.SNAPSHOTS, run_id, lane, as_of)
+
+    def news(self, run_id: str, lane: str, *, as_of: datetime) -> list[Headline]:
+        """News items that the lane was shown, published and received by `as_of`."""
+        return self._records(codec.NEWS, run_id, lane, as_of)
+
+    def daily_biases(self, run_id: str, lane: str, *, as_of: datetime) -> list[DailyBias]:
+        """Biases of the premarket known at `as_of`."""
+        return self._records(codec.DAILY_BIASES, run_id, lane, as_of)
+
+    def market_contexts(self, run_id: str, lane: str, *, as_of: datetime) -> list[MarketContext]:
+        """Market contexts of the premarket known at `as_of`."""
+        return self._records(codec.MARKET_CONTEXTS, run_id, lane, as_of)
+
+    def llm_calls(self, run_id: str, lane: str, *, as_of: datetime) -> list[KeptCall]:
+        """Calls to models that were asked about the market by `as_of`, verbatim."""
+        return self._records(codec.LLM_CALLS, run_id, lane, as_of)
+
+    def llm_findings(self, run_id: str, lane: str, *, as_of: datetime) -> list[AnswerFinding]:
+        """What the bounds clamped, replaced or rejected in answers known at `as_of`."""
+        return self._records(codec.LLM_FINDINGS, run_id, lane, as_of)
 
     def analyses(self, run_id: str, lane: str, *, as_of: datetime) -> list[Analysis]:
         """Market analyses known at `as_of`."""

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,15 @@ from quant_core.calendar import to_minute
 from quant_core.cycles import CycleRows
 from quant_core.types import (
     Analysis,
+    AnswerFinding,
     Check,
+    DailyBias,
     Decision,
     ExitReason,
     Fill,
+    Headline,
     LaneDay,
+    MarketContext,
     Multipliers,
     Order,
     OrderRejection,
@@ -27,10 +32,13 @@ from quant_core.types import (
     Signal,
     Snapshot,
     State,
+    Status,
     Trade,
     Transition,
     Verdict,
 )
+from tools.llm import Attempt, LlmCall, Outcome, Prompt
+from tools.llm.calls import KeptCall
 from tools.store import Store
 
 WATCHLIST = ("SPY", "QQQ", "NVDA")
@@ -53,6 +61,87 @@ SNAPSHOT = Snapshot(
     average_volume=41e6,
     previous_close=187.25,
     incomplete=("ema_slope_hourly",),
+)
+MORNING = datetime(2026, 1, 5, 13, 30, tzinfo=UTC)
+HEADLINE = Headline(
+    id="gd-1",
+    published_at=MORNING - 40 * MINUTE,
+    received_at=MORNING - 35 * MINUTE,
+    source="Wire",
+    title="NVDA — „neu“",
+    symbols=("NVDA", "AMD"),
+)
+BIAS = DailyBias(
+    as_of=MORNING,
+    symbol="NVDA",
+    date=date(2026, 1, 5),
+    bias="bearish",
+    confidence=55.0,
+    reasoning="trend -1",
+    news_summary="one headline",
+    premarket_price=math.nan,
+    premarket_price_at=None,
+    price_note="no bar since 04:00",
+    evidence=("NVDA.htf_trend",),
+    analyst="rules.v1",
+)
+CONTEXT = MarketContext(
+    as_of=MORNING,
+    date=date(2026, 1, 5),
+    bias="choppy",
+    volatility="normal",
+    vix=17.25,
+    vix_date=date(2026, 1, 2),
+    confidence=40.0,
+    summary="SPY choppy",
+    evidence=(),
+    analyst="rules.v1",
+    status=Status.DEGRADED,
+    degraded_reason="timeout",
+)
+CALL = KeptCall(
+    as_of=MORNING,
+    machine="premarket",
+    about="",
+    call=LlmCall(
+        key="c0" * 32,
+        sequence=1,
+        prompt=Prompt(id="premarket_bias", version=1, system="You", text="NVDA \x00?"),
+        schema_name="BiasAnswer",
+        schema_hash="5c" * 32,
+        parameters="{}",
+        outcome=Outcome.ANSWER,
+        message="",
+        asked_at=MORNING + timedelta(seconds=1),
+        latency=1.25,
+        attempts=(
+            Attempt(
+                provider="local",
+                model="qwen3",
+                repair="",
+                outcome=Outcome.ANSWER,
+                message="",
+                response='{"a": "\x00é"}',
+                response_characters=12,
+                stop_reason="stop",
+                answered_by="qwen3",
+                tokens_in=100,
+                tokens_out=20,
+                cost_usd=Decimal("0.00120"),
+                estimated=False,
+                started=0.0,
+                latency=1.2,
+            ),
+        ),
+    ),
+)
+FINDING = AnswerFinding(
+    as_of=MORNING,
+    machine="premarket",
+    about="NVDA",
+    kind="rejected",
+    field="evidence",
+    detail="'N9' was not given",
 )
 ANALYSIS = Analysis(
     as_of=OPEN + 15 * MINUTE,
@@ -156,6 +245,11 @@ DAY = LaneDay(
 # Every kind, the reader that returns it, and when DOMAIN.md lets it be known.
 KNOWN = {
     "snapshots": (SNAPSHOT, datetime(2026, 1, 5, 5, 0, tzinfo=UTC)),
+    "news": (HEADLINE, MORNING - 35 * MINUTE),
+    "daily_biases": (BIAS, MORNING),
+    "market_contexts": (CONTEXT, MORNING),
+    "llm_calls": (CALL, MORNING),
+    "llm_findings": (FINDING, MORNING),
     "analyses": (ANALYSIS, OPEN + 15 * MINUTE),
     "decisions": (DECISION, OPEN + 21 * MINUTE),
     "orders": (ORDER, OPEN + 21 * MINUTE),
@@ -224,6 +318,12 @@ def keep_history(store: Store, run_id: str = "run", lanes: tuple[str, ...] = ("a
         tomorrow = OPEN + timedelta(days=1)
         store.commit_cycle(run_id, lane, minutes(tomorrow, 30), [EXIT, next_day(DAY)], b"three")
         store.commit_cycle(run_id, lane, minutes(tomorrow + timedelta(days=1), 5), [LATE], b"four")
+
+
+def keep_premarket(store: Store, run_id: str = "run", lane: str = "advised") -> None:
+    """What a premarket keeps."""
+    opening = [HEADLINE, BIAS, CONTEXT, CALL, FINDING]
+    store.commit_cycle(run_id, lane, None, opening, None)
 
 
 def next_day(day: LaneDay) -> LaneDay:

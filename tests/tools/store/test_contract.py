@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -13,11 +14,15 @@ from quant_core.calendar import NEW_YORK
 from quant_core.cycles import STATES, CycleRows
 from quant_core.types import (
     Analysis,
+    AnswerFinding,
     Check,
+    DailyBias,
     Decision,
     ExitReason,
     Fill,
+    Headline,
     LaneDay,
+    MarketContext,
     Multipliers,
     Order,
     OrderRejection,
@@ -35,7 +40,10 @@ from quant_core.types import (
 )
 from tests.tools.store import examples as ex
 from tools.errors import BadInput, NoData
+from tools.llm import Attempt, LlmCall, Outcome, Prompt
+from tools.llm.calls import KeptCall
 from tools.store import Store
+from tools.store.dialect import engine_at
 
 # Values of every kind that a domain field can have.
 
@@ -87,6 +95,46 @@ signals = st.builds(
     z=floats,
 )
 bracket = {"stop": floats, "target": floats}
+biases = st.sampled_from(["bullish", "bearish", "choppy"])
+# What a model says may hold anything that JSON can say; times of a recording are UTC.
+spoken = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+asked = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
+finite = st.floats(allow_nan=False, allow_infinity=False)
+outcomes = st.sampled_from(Outcome)
+attempts = st.builds(
+    Attempt,
+    provider=texts,
+    model=texts,
+    repair=spoken,
+    outcome=outcomes,
+    message=spoken,
+    response=spoken,
+    response_characters=integers,
+    stop_reason=spoken,
+    answered_by=spoken,
+    tokens_in=st.integers(0, 10**6),
+    tokens_out=st.integers(0, 10**6),
+    cost_usd=st.decimals(0, 1000, places=7),
+    estimated=st.booleans(),
+    started=finite,
+    latency=finite,
+)
+calls = st.builds(
+    LlmCall,
+    key=texts,
+    sequence=integers,
+    prompt=st.builds(
+        Prompt, id=texts, version=integers, system=spoken, text=spoken.map("question: {}".format)
+    ),
+    schema_name=texts,
+    schema_hash=texts,
+    parameters=spoken,
+    outcome=outcomes,
+    message=spoken,
+    asked_at=asked,
+    latency=finite,
+    attempts=st.lists(attempts, max_size=3).map(tuple),
+)
 BY_READER = {
     "snapshots": st.builds(
         Snapshot,
@@ -104,6 +152,51 @@ BY_READER = {
         average_volume=floats,
         previous_close=floats,
         incomplete=many_texts,
+    ),
+    "news": st.builds(
+        Headline,
+        id=texts,
+        published_at=moments,
+        received_at=moments,
+        source=texts,
+        title=texts,
+        summary=texts,
+        symbols=many_texts,
+    ),
+    "daily_biases": st.builds(
+        DailyBias,
+        as_of=moments,
+        symbol=texts,
+        date=days,
+        bias=biases,
+        news_summary=texts,
+        premarket_price=floats,
+        premarket_price_at=st.none() | moments,
+        price_note=texts,
+        analyst=texts,
+        **opinion,
+    ),
+    "market_contexts": st.builds(
+        MarketContext,
+        as_of=moments,
+        date=days,
+        bias=biases,
+        volatility=st.sampled_from(["low", "normal", "high"]),
+        vix=floats,
+        vix_date=st.none() | days,
+        summary=texts,
+        analyst=texts,
+        **{name: values for name, values in opinion.items() if name != "reasoning"},
+    ),
+    "llm_calls": st.builds(KeptCall, as_of=moments, machine=texts, about=texts, call=calls),
+    "llm_findings": st.builds(
+        AnswerFinding,
+        as_of=moments,
+        machine=texts,
+        about=texts,
+        kind=texts,
+        field=texts,
+        detail=texts,
     ),
     "analyses": st.builds(
         Analysis,
@@ -424,8 +517,9 @@ def test_a_finished_run_takes_nothing_more(store: Store) -> None:
 
 
 def test_a_discarded_run_is_gone_and_may_start_again(store: Store) -> None:
-    ex.keep_history(store, "kept")
-    ex.keep_history(store, "run")
+    for run_id in ("kept", "run"):
+        ex.keep_history(store, run_id)
+        ex.keep_premarket(store, run_id)
     store.discard_run("run")
     assert [run.run_id for run in store.runs()] == ["kept"]
     ex.start(store, "run")
@@ -543,3 +637,17 @@ def test_there_is_one_writer(where: str, store: Store) -> None:
         Store.open(where)
     store.close()
     Store.open(where).close()
+
+
+def test_what_a_call_cost_can_be_summed_by_the_database(where: str, store: Store) -> None:
+    ex.start(store)
+    store.commit_cycle("run", "advised", None, [ex.CALL, ex.CALL], None)
+    engine = engine_at(where, "FULL")
+    with engine.connect() as connection:
+        asked = "SELECT sum(cost_usd), sum(tokens_in), min(prompt), min(model) FROM llm_calls"
+        cost, tokens, prompt, model = connection.exec_driver_sql(asked).one()
+    engine.dispose()
+    assert (float(cost), tokens) == (0.0024, 200)
+    assert (prompt, model) == ("premarket_bias.v1", "local:qwen3")
+    (kept, _) = store.llm_calls("run", "advised", as_of=FAR)
+    assert kept.call.cost_usd == Decimal("0.0012")

@@ -6,12 +6,15 @@ from inspect import signature
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event, inspect
 
+from tests.tools.store import examples as ex
+from tools.errors import BadInput
 from tools.store import Store, schema
 from tools.store.dialect import Synchronous, engine_at
 from tools.store.tables import Row
@@ -45,6 +48,40 @@ def test_the_newest_revision_is_the_one_the_code_expects() -> None:
     config = Config()
     config.set_main_option("script_location", str(schema.MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
+
+
+def first_schema(where: str) -> Engine:
+    """A database as the first version of this program made it."""
+    engine = engine_at(where, "NORMAL")
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    return engine
+
+
+def test_an_older_ledger_is_brought_up_to_date_and_keeps_its_history(where: str) -> None:
+    older = Store(first_schema(where), release=lambda: None)
+    ex.start(older)
+    opening = [ex.SNAPSHOT, ex.ANALYSIS, ex.DECISION, ex.FILL, ex.TRADE]
+    older.commit_cycle("run", "advised", ex.minutes(ex.OPEN, 20), opening, b"state")
+    older.commit_cycle("run", "advised", None, [ex.DAY], None)
+    before = older.heads("run")
+    older.close()
+    with pytest.raises(BadInput, match="older schema; `advisor ledger upgrade`"):
+        Store.open(where, read_only=True)
+    with Store.open(where) as store:
+        assert store.heads("run") == before
+        report = store.verify_chain("run")
+        assert (report.intact, report.records, report.cycle_rows) == (True, 6, 60)
+        assert ex.same(store.trades("run", "advised", as_of=ex.ALWAYS), [ex.TRADE])
+        assert store.checkpoint("run", "advised") == b"state"
+        assert store.llm_calls("run", "advised", as_of=ex.ALWAYS) == []
+        store.commit_cycle("run", "advised", None, [ex.CALL, ex.BIAS], None)
+        assert store.verify_chain("run").intact
+    with Store.open(where, read_only=True) as store:
+        assert store.llm_calls("run", "advised", as_of=ex.ALWAYS) == [ex.CALL]
 
 
 def test_a_ledger_that_is_up_to_date_opens_without_alembic(path: Path) -> None:

@@ -28,6 +28,20 @@ SEQ = {
     "lane_days": 11,
 }
 LAST = 14
+# What `keep_premarket` writes, into a lane of its own.
+MARKET = "market"
+MARKET_SEQ = {
+    "news": 1,
+    "daily_bias": 2,
+    "market_context": 3,
+    "llm_calls": 4,
+    "llm_findings": 5,
+}
+
+
+def standing(table: str) -> tuple[str, int]:
+    """Lane and number of the record of a kind."""
+    return (MARKET, MARKET_SEQ[table]) if table in MARKET_SEQ else (LANE, SEQ[table])
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +49,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("ledger") / "ledger.sqlite"
     with Store.open(path, synchronous="NORMAL") as store:
         ex.keep_history(store, lanes=("advised", "baseline"))
+        ex.keep_premarket(store, lane=MARKET)
     return path
 
 
@@ -67,7 +82,7 @@ def test_an_untouched_ledger_is_intact(copy: Path) -> None:
     with Store.open(copy, read_only=True) as store:
         report = store.verify_chain("run")
         assert report.intact
-        assert report.records == 2 * LAST
+        assert report.records == 2 * LAST + len(MARKET_SEQ)
         assert report.cycle_rows == 2 * 115 * len(ex.WATCHLIST)
         assert report.heads == store.heads("run")
 
@@ -80,12 +95,13 @@ CHANGE = "CASE WHEN {0} IS NULL THEN '1' WHEN typeof({0}) = 'text' THEN {0} || '
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
 def test_a_changed_value_is_named(copy: Path, table: str, column: str) -> None:
-    where = f"WHERE lane = '{LANE}' AND seq = {SEQ[table]}"
+    lane, seq = standing(table)
+    where = f"WHERE lane = '{lane}' AND seq = {seq}"
     change = CHANGE.format(column)
     if column in MONEY_OF.get(table, ()):
         change = f"CASE WHEN {column} IS NULL THEN '1' ELSE '0.01' END"
     edit(copy, f"UPDATE {table} SET {column} = {change} {where}")
-    assert place(found(copy)) == ("changed", table, SEQ[table], LANE)
+    assert place(found(copy)) == ("changed", table, seq, lane)
 
 
 MONEY_OF = {
@@ -153,10 +169,11 @@ def forged(path: Path, seq: int) -> str:
 # Rows that go, come, or change places
 
 
-@pytest.mark.parametrize("table", SEQ)
+@pytest.mark.parametrize("table", [*SEQ, *MARKET_SEQ])
 def test_a_missing_row_is_named(copy: Path, table: str) -> None:
-    edit(copy, f"DELETE FROM {table} WHERE lane = '{LANE}' AND seq = {SEQ[table]}")
-    assert place(found(copy)) == ("missing", table, SEQ[table], LANE)
+    lane, seq = standing(table)
+    edit(copy, f"DELETE FROM {table} WHERE lane = '{lane}' AND seq = {seq}")
+    assert place(found(copy)) == ("missing", table, seq, lane)
 
 
 def test_a_missing_link_is_named(copy: Path) -> None:
@@ -215,7 +232,7 @@ def test_a_missing_lane_is_named(copy: Path) -> None:
 def test_a_lane_that_vanished_from_a_finished_run_is_noticed(copy: Path) -> None:
     with Store.open(copy) as store:
         store.finish_run("run")
-    tables = ("lanes", "decisions", "cycles", *BY_NAME)
+    tables = ("lanes", "decisions", "cycles", *SEQ)
     edit(copy, *(f"DELETE FROM {table} WHERE lane = '{LANE}'" for table in tables))
     assert place(found(copy)) == ("changed", "runs", None, None)
 
@@ -223,7 +240,7 @@ def test_a_lane_that_vanished_from_a_finished_run_is_noticed(copy: Path) -> None
 def test_swapped_lanes_are_noticed(copy: Path) -> None:
     """Otherwise "the model adds value" and "it costs" could be exchanged."""
     other = f"CASE lane WHEN '{LANE}' THEN 'x' ELSE '{LANE}' END"
-    for table in ("lanes", "decisions", "cycles", *BY_NAME):
+    for table in ("lanes", "decisions", "cycles", *SEQ):
         edit(
             copy,
             f"UPDATE {table} SET lane = {other.replace(LANE, 'baseline')} WHERE lane = 'baseline'",
