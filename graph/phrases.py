@@ -21,6 +21,8 @@ _BEST = r"(?:best|most profitable|strongest|top)"
 _WORST = r"(?:worst|least profitable|weakest|most costly|costliest)"
 _MOST = r"(?:largest|biggest|highest|greatest|maximum|max)"
 _SKIP = r"(?:skip(?:s|ped|ping)?|refus(?:e|ed|al|als)|reject(?:ed|ion|ions)?|block(?:ed)?|pass(?:ed)? on|turn(?:ed)? down|declin(?:e|ed)|miss(?:ed)?|filtered(?: out)?)"
+_FOR = r"(?:because of|by|due to|for)"
+_CHECKS = tuple((name, name.replace("_", " ")) for name in CHECKS if "_" in name)
 _NOT = r"(?:not|n't|never)"
 
 ENTRIES: tuple[tuple[str, Effect], ...] = (
@@ -65,11 +67,17 @@ ENTRIES: tuple[tuple[str, Effect], ...] = (
      {"tool": "trades", "measure": "trades", "pick": "best"}),
     (r"(?:(?:had|with|saw|has) )?(?:the )?most signals",
      {"tool": "signals", "measure": "signals", "pick": "best"}),
+    # Risk checks, before their words can be anything else
+    *((rf"(?:{_FOR} (?:the )?)?(?:the )?{name}(?: check| limit)?|{_FOR} (?:the )?{words}(?: check| "
+       rf"limit)?|{words} (?:check|limit)", {"blocked_by": name}) for name, words in _CHECKS),
+    (rf"(?:{_FOR} )?(?:the )?(?:position limit|limit (?:on|of) positions|too many (?:open )?"
+     r"positions|max(?:imum)? positions)", {"blocked_by": "positions"}),
+    (rf"{_FOR} (?:the )?validat(?:ion|or)", {"blocked_by": "validation"}),
     # Groups
     (rf"{_BY}{_DAY}|daily|day by day", {"by": "day"}),
     (rf"{_BY}{_SYMBOL}", {"by": "symbol"}),
     (rf"{_BY}setups?", {"by": "setup"}),
-    (rf"{_BY}(?:sides?|directions?)|long (?:and|versus|vs\.?|or|against) short|"
+    (rf"{_BY}(?:sides?|directions?)|long (?:and|versus|vs\.?|or|against) shorts?(?: trades?| side)?|"
      r"longs (?:and|versus|vs\.?|or|against) shorts", {"by": "side"}),
     (rf"{_BY}(?:exit reasons?|exits?)", {"tool": "trades", "by": "exit_reason"}),
     (rf"{_BY}(?:checks?|risk checks?|reasons?|limits?)", {"by": "blocked_by"}),
@@ -146,11 +154,8 @@ ENTRIES: tuple[tuple[str, Effect], ...] = (
     (r"trend[\s-]continuations?|continuations?|tc", {"setup": "TC"}),
     (r"longs?", {"side": 1}),
     (r"shorts?|short sales?", {"side": -1}),
-    *((rf"(?:the )?{re.escape(name)}(?: check| limit)?|{re.escape(name.replace('_', ' '))}"
-       r"(?: check| limit)", {"blocked_by": name}) for name in CHECKS),
-    (r"position limit|too many positions|max(?:imum)? positions", {"blocked_by": "positions"}),
     # Ways of asking
-    (r"why|how come|what (?:was|were|is|are) the reasons?(?: (?:for|why))?|reasons?(?: for)?|"
+    (r"why|on what grounds|how come|what (?:was|were|is|are) the reasons?(?: (?:for|why))?|reasons?(?: for)?|"
      r"explain|what led to", {"why": True}),
     (r"how many|number of|count(?: of)?", {"count": True}),
     (r"(?:compare[ds]?|comparison|comparing)(?: (?:with|to|against))?|versus|vs\.?|"
@@ -180,7 +185,9 @@ FILLERS = frozenset(
     setups side sides so sold some still stock stocks symbol symbols system take taken tell
     thank thanks that the their them then there these they this those time times to took total
     traded trading us usd used via want was wasn't we went were what what's whats when where
-    will with within would york you your""".split()
+    will with within would york you your
+    all because force value over after
+    """.split()
 )  # fmt: skip
 COMPANIES = {
     "nvidia": "NVDA", "apple": "AAPL", "microsoft": "MSFT", "amazon": "AMZN", "intel": "INTC",

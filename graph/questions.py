@@ -60,6 +60,12 @@ def read_question(question: str, known: Known, topic: Topic | None = None) -> tu
     follows = bool(last) and bool(_FOLLOWS.search(text.lower()))
     _nothing_left(words, found, known)
     meaning = _Meaning(found, last)
+    grouped = symbols[1:] or any(len(found.get(one, ())) > 1 for one in ("setup", "side", "by"))
+    comparable = (found.get("compare") or found.get("by")) and (
+        grouped or lanes or found.get("by") or len(reading.periods) > 1
+    )
+    if comparable and not meaning.tool and not last:
+        meaning.tool = "trades"
     if not meaning.tool and not (last and (follows or reading.periods or symbols or lanes)):
         raise Refusal("not_understood", _HELP)
     asked = meaning.request(known, symbols, lanes, last)

@@ -44,6 +44,15 @@ def of_analyses(about: About, rows: Sequence[Row]) -> tuple[Row, ...]:
     return (figure.row(),)
 
 
+def of_biases(about: About, rows: Sequence[Row]) -> tuple[Row, ...]:
+    """How many biases there are, and of which kind."""
+    figure = _figure("biases", about, rows)
+    figure.add("biases", "count", "", rows, "count")
+    for kind in ("bullish", "bearish", "choppy"):
+        figure.add(kind, "count", "", [row for row in rows if row.text("bias") == kind], "count")
+    return (figure.row(),)
+
+
 def of_days(about: About, rows: Sequence[Row]) -> tuple[Row, ...]:
     """The account over several sessions: where it began, where it ended, best and worst day."""
     figure = _figure("account", about, rows)

@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
-from quant_core.types import Analysis, Check, Decision, Fill, LaneDay, Order, Trade, Transition
+from quant_core.types import (
+    Analysis,
+    Check,
+    DailyBias,
+    Decision,
+    Fill,
+    LaneDay,
+    Order,
+    Trade,
+    Transition,
+)
 from tools.evidence import Fact, Row, count, exact, facts, key, moment, real, text, usd, word
 
 R = TypeVar("R")
@@ -133,6 +143,28 @@ def analysis(lane: str, one: Analysis) -> Row:
             assessment=text(one.assessment),
             reasoning=text(one.reasoning),
             opportunities=text("; ".join(one.opportunities)),
+            status=word(one.status),
+            degraded_reason=text(one.degraded_reason),
+        ),
+    )
+
+
+def bias(lane: str, one: DailyBias) -> Row:
+    """What kind of day a symbol was expected to have, before the open."""
+    return Row(
+        id=f"bias:{lane}:{one.symbol}:{one.date:%Y%m%d}",
+        kind="bias",
+        symbol=one.symbol,
+        facts=facts(
+            symbol=word(one.symbol),
+            date=Fact("date", one.date.isoformat()),
+            time=moment(one.as_of),
+            bias=word(one.bias),
+            confidence=real(one.confidence),
+            reasoning=text(one.reasoning),
+            news_summary=text(one.news_summary),
+            premarket_price=usd(one.premarket_price),
+            analyst=word(one.analyst),
             status=word(one.status),
             degraded_reason=text(one.degraded_reason),
         ),

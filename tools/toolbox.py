@@ -27,6 +27,7 @@ from tools.store.store import Store
 
 T = TypeVar("T")
 LANES = ("advised", "baseline", "placebo")
+MARKET = "market"  # where the ledger keeps what all lanes share
 CENT = Decimal("0.01")
 _NEVER = datetime(1970, 1, 2, tzinfo=UTC)
 
@@ -115,6 +116,15 @@ class Toolbox:
         rows = [row for row in everything if speaks_of(row, scope) and scope.holds(at(row, "time"))]
         return Found(rows=tuple(rows))
 
+    def biases(self, scope: Scope) -> Found:
+        """What kind of day each symbol was expected to have; the same for every lane."""
+        rows = [
+            row
+            for row in self._rows("daily_biases", MARKET, records_as_rows.bias)
+            if speaks_of(row, scope) and within(date.fromisoformat(row.text("date")), scope)
+        ]
+        return Found(rows=tuple(rows), figures=figures.of_biases(about(scope), rows))
+
     def account(self, scope: Scope) -> Found:
         """The account at the beginning and end of each finished session."""
         rows = [
@@ -198,7 +208,7 @@ class Toolbox:
         return self._once(("rows", what, lane), lambda: as_rows(make, lane, self._read(what, lane)))
 
     def _read(self, what: str, lane: str) -> Sequence[Any]:
-        if lane not in self.lanes():
+        if lane not in (*self.lanes(), MARKET):
             there = ", ".join(self.lanes()) or "none"
             raise BadInput(f"this run has no lane {lane!r}; it has {there}")
         read = getattr(self.store, what)
