@@ -35,7 +35,7 @@ def word_answers(looked: Sequence[Looked]) -> list[Sentence]:
     sentences = [sentence for one in looked for sentence in _worded(one)]
     if len(looked) == 2 and all(one.request.measure and one.found.figures for one in looked):
         first, second = (one.found.figures[0] for one in looked)
-        sentences += _difference(looked[0].request.measure, first, second, "The first")
+        sentences += _difference(looked[0].request.measure, first, second, "first")
     return sentences
 
 
@@ -125,7 +125,7 @@ def _difference(measure: str, first: Row, second: Row, who: str) -> list[Sentenc
     if value is None or fact is None:
         return []
     text = shown(type(fact)(fact.unit, str(value)))
-    than = f"{who} minus the second" if who == "The first" else f"{who} minus the other"
+    than = f"{who} minus second" if who == "first" else f"{who} minus the other"
     return [say(f"Difference, {than}: {text}.", first, second, derived=[derivation])]
 
 
@@ -166,7 +166,7 @@ def _listed(looked: Looked) -> list[Sentence]:
         return [say(f"There is no {_noun(request)} ({scope}).", found.figures[0])]
     if request.limit:
         rows = rows[-request.limit :] if request.newest else rows[: request.limit]
-    derived = [Derivation("listed", "count", "", tuple(row.id for row in rows))]
+    derived = [Derivation("counted", "count", "", tuple(row.id for row in rows))]
     head = f"{many(len(rows), _noun(request))} ({scope})"
     lead = Sentence(text=f"{head}:", cites=(found.figures[0].id,), derived=tuple(derived))
     single = len(rows) == 1 and request.period.at

@@ -33,6 +33,11 @@ class Fact(NamedTuple):
         """The value of a numeric fact."""
         return Decimal(self.value)
 
+    @property
+    def moment(self) -> datetime:
+        """The value of a moment."""
+        return datetime.fromisoformat(self.value)
+
 
 class Derivation(NamedTuple):
     """How a value was made: an operation on one fact of several rows.
@@ -70,7 +75,7 @@ class Row:
 
     def moment(self, name: str) -> datetime | None:
         """A moment among the facts."""
-        return datetime.fromisoformat(self.text(name)) if name in self.facts else None
+        return self.facts[name].moment if name in self.facts else None
 
     def plain(self) -> dict[str, Any]:
         """The row as plain values, for JSON."""
