@@ -122,9 +122,10 @@ def _positions(request: Request, box: Toolbox, at: datetime | None) -> Looked:
     scope, period = request.scope, request.period
     today = box.as_of.astimezone(NEW_YORK).date()
     asked_days = period.first is not None and (period.first, period.last) != (today, today)
-    whole = period.first == (box.sessions(scope.lane) or (today,))[0] and period.last == (
-        box.sessions(scope.lane) or (today,)
-    )[-1]
+    whole = (
+        period.first == (box.sessions(scope.lane) or (today,))[0]
+        and period.last == (box.sessions(scope.lane) or (today,))[-1]
+    )
     if at is not None or not asked_days or whole:
         found = box.positions(scope, when=at + MINUTE if at else None)
         return Looked(request=request, found=found)

@@ -20,7 +20,10 @@ _BY = r"(?:per|by|for each|each|for every|every|broken down by|split by|grouped 
 _BEST = r"(?:best|most profitable|strongest|top)"
 _WORST = r"(?:worst|least profitable|weakest|most costly|costliest)"
 _MOST = r"(?:largest|biggest|highest|greatest|maximum|max)"
-_SKIP = r"(?:skip(?:s|ped|ping)?|refus(?:e|ed|al|als)|reject(?:ed|ion|ions)?|block(?:ed)?|pass(?:ed)? on|turn(?:ed)? down|declin(?:e|ed)|miss(?:ed)?|filtered(?: out)?)"
+_SKIP = (
+    r"(?:skip(?:s|ped|ping)?|refus(?:e|ed|al|als)|reject(?:ed|ion|ions)?|block(?:ed)?|"
+    r"pass(?:ed)? on|turn(?:ed)? down|declin(?:e|ed)|miss(?:ed)?|filtered(?: out)?)"
+)
 _FOR = r"(?:because of|by|due to|for)"
 _CHECKS = tuple((name, name.replace("_", " ")) for name in CHECKS if "_" in name)
 _NOT = r"(?:not|n't|never)"
@@ -59,8 +62,8 @@ ENTRIES: tuple[tuple[str, Effect], ...] = (
     (rf"{_BEST} {_TRADE}|{_MOST} (?:win|winner|gain|profit|winning trade)",
      {"tool": "trades", "pick": "best"}),
     (rf"{_WORST} {_TRADE}|{_MOST} (?:loss|loser|losing trade)", {"tool": "trades", "pick": "worst"}),
-    (rf"(?:(?:made|earned|won|gained) (?:us |me )?(?:the )?most(?: money)?|performed best|did best|"
-     rf"was (?:the )?(?:best|most profitable))", {"tool": "trades", "pick": "best"}),
+    (r"(?:(?:made|earned|won|gained) (?:us |me )?(?:the )?most(?: money)?|performed best|did best|"
+     r"was (?:the )?(?:best|most profitable))", {"tool": "trades", "pick": "best"}),
     (r"(?:lost|cost)(?: us| me)? (?:the )?most(?: money)?|performed worst|did worst|"
      r"was (?:the )?(?:worst|least profitable)", {"tool": "trades", "pick": "worst"}),
     (r"(?:(?:had|with|saw|has) )?(?:the )?most trades|(?:was )?traded (?:the )?most(?: often)?",
@@ -173,22 +176,21 @@ DICTIONARY = tuple(
     for expression, effect in ENTRIES
 )
 
-FILLERS = frozenset(
-    """a about act actually advisor also am an and any anything are as at bar bars be been before
-    being both bought but buy by came can case check close closed come could day days detail
-    details did didn't do does doing dollar dollars done during end ended entered entries entry
-    est et exact exactly exit exited exits find for from get give go got had happen happened has
-    have he hello her here hey hi how i i'd if in individual into is it it's its just know lane
-    like look made many market markets me mine minute minutes much my name need new now of ok
-    okay on open opened or our out over please profit quick quickly realised realized really
-    reason reasons recorded regarding replay right run said say see sell session sessions setup
-    setups side sides so sold some still stock stocks symbol symbols system take taken tell
-    thank thanks that the their them then there these they this those time times to took total
-    traded trading us usd used via want was wasn't we went were what what's whats when where
-    will with within would york you your
-    all because force value over after
-    """.split()
-)  # fmt: skip
+_FILLERS = """
+a about act actually advisor after all also am an and any anything are as at bar bars be because
+been before being both bought but buy by came can case check close closed come could day days
+detail details did didn't do does doing dollar dollars done during end ended entered entries
+entry est et exact exactly exit exited exits find for force from get give go got had happen
+happened has have he hello her here hey hi how i i'd if in individual into is it it's its just
+know lane like look made many market markets me mine minute minutes much my name need new now of
+ok okay on open opened or our out over please profit quick quickly realised realized really
+reason reasons recorded regarding replay right run said say see sell session sessions setup
+setups side sides so sold some still stock stocks symbol symbols system take taken tell thank
+thanks that the their them then there these they this those time times to took total traded
+trading us usd used value via want was wasn't we went were what what's whats when where will
+with within would york you your
+"""
+FILLERS = frozenset(_FILLERS.split())
 COMPANIES = {
     "nvidia": "NVDA", "apple": "AAPL", "microsoft": "MSFT", "amazon": "AMZN", "intel": "INTC",
     "snowflake": "SNOW", "tesla": "TSLA", "google": "GOOGL", "alphabet": "GOOGL", "meta": "META",

@@ -16,6 +16,8 @@ from tools.ports import NewsReader
 
 if TYPE_CHECKING:
     from graph.checkpoints import Checkpoints
+    from graph.looking import Library
+    from tools.toolbox import Toolbox
 
 
 class History(Protocol):
@@ -51,7 +53,8 @@ class Wiring:
     deadline of one question. `news_hours` is how far back news is read. `mask` hides symbols,
     dates and the text of news from the model. `authority` is how far multipliers may reach: 0 holds
     them at 1, 1 opens [0.5, 2.0], between them [2^-a, 2^a]. `namespace` (the run's id) keeps the
-    checkpoints of different runs apart; without `checkpoints` nothing is kept.
+    checkpoints of different runs apart; without `checkpoints` nothing is kept. `ledger`
+    and `library` are what the chat answers from: read-only tools, and documents to search.
     """
 
     model: LanguageModel | None
@@ -65,6 +68,8 @@ class Wiring:
     namespace: str = ""
     checkpoints: "Checkpoints | None" = None
     progress: Progress | None = None
+    ledger: "Toolbox | None" = None
+    library: "Library | None" = None
 
     def __post_init__(self) -> None:
         """Refuse an authority that is none, NaN included."""

@@ -20,13 +20,13 @@ from tools.scopes import Scope
 
 LONGEST = 2_000
 _FOLLOWS = re.compile(
-    r"^(?:and|also|then|so|but)\b|\b(?:what|how) about\b|\bsame\b|\b(?:those|them|they|these|it|its|"
-    r"there|that day|that week|then)\b"
+    r"^(?:and|also|then|so|but)\b|\b(?:what|how) about\b|\bsame\b|\b(?:those|them|they|these|it|"
+    r"its|there|that day|that week|then)\b"
 )
 _LIMIT = re.compile(
     r"\b(?P<which>last|latest|most recent|newest|first|earliest|oldest) "
-    rf"(?:(?P<many>\d{{1,4}}|{'|'.join(NUMBERS)}) )?(?=(?:\w+ )?(?:trades?|signals?|skips?|analys[ei]s|"
-    r"skipped|veto|winners?|losers?))"
+    rf"(?:(?P<many>\d{{1,4}}|{'|'.join(NUMBERS)}) )?"
+    r"(?=(?:\w+ )?(?:trades?|signals?|skips?|analys[ei]s|skipped|veto|winners?|losers?))"
 )
 _TICKER = re.compile(r"\$?\b[A-Z]{2,5}\b(?!')")
 GUARDED = {
@@ -168,8 +168,8 @@ def _nothing_left(words: str, found: Mapping[str, Any], known: Known) -> None:
         shown = ", ".join(f"“{word[:40]}”" for word in dict.fromkeys(strange[:5]))
         raise Refusal(
             "not_understood",
-            f"I do not know what {shown} means here, and would rather not guess. It is no symbol of "
-            f"this run ({', '.join(known.symbols) or 'which has none'}) either.",
+            f"I do not know what {shown} means here, and would rather not guess. It is no symbol "
+            f"of this run ({', '.join(known.symbols) or 'which has none'}) either.",
         )
 
 
@@ -221,7 +221,9 @@ class _Meaning:
                 "exit", ExitReason, kept.exit_reason if continues and kept else None
             ),
             ruling=self._one("ruling", str, kept.ruling if continues and kept else None),
-            blocked_by=self._one("blocked_by", str, kept.blocked_by if continues and kept else None),
+            blocked_by=self._one(
+                "blocked_by", str, kept.blocked_by if continues and kept else None
+            ),
         )
         by = self._by(symbols) or (last.by if continues and last else "")
         measure = self._measure(tool, by) or (last.measure if continues and last else "")
@@ -279,7 +281,9 @@ class _Meaning:
             return "pnl"
         if tool in ("trades", "lanes") and (by or found.get("compare")):
             return "pnl"
-        return "signals" if by and tool == "signals" else "skipped" if by and tool == "skipped" else ""
+        return (
+            "signals" if by and tool == "signals" else "skipped" if by and tool == "skipped" else ""
+        )
 
 
 def _check(tool: Tool, measure: str, found: Mapping[str, Any]) -> None:
@@ -298,10 +302,10 @@ def _query(asked: Request, text: str) -> str:
 
 def _with_period(asked: Request, period: Period, known: Known, last: Request | None) -> Request:
     """The request over a period within what was recorded."""
-    if last and not period.names_days and (period.at or period.after or period.before):
+    timed = not period.names_days and (period.at or period.after or period.before)
+    if last and timed and last.period.first and last.period.first == last.period.last:
         # "And at 10:41?" means the day that was spoken of.
-        if last.period.first and last.period.first == last.period.last:
-            period = replace(period, first=last.period.first, last=last.period.last)
+        period = replace(period, first=last.period.first, last=last.period.last)
     period = known.covered(period)
     after, before = period.after, period.before
     return replace(

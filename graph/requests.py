@@ -5,7 +5,7 @@ resolves dates, runs tools, and words or checks the answer.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, get_args
 
@@ -57,7 +57,7 @@ class Request:
 
     tool: Tool
     scope: Scope
-    period: Period = Period()
+    period: Period = field(default_factory=Period)
     measure: str = ""
     by: Group = ""
     pick: Literal["", "best", "worst"] = ""

@@ -1,5 +1,7 @@
 """One row told in a sentence, and why a signal was refused, in the words of the desk."""
 
+from collections.abc import Callable, Mapping
+
 from graph.sentences import Sentence, clock, day_of, dollars, plain_number, say, shown
 from tools.evidence import Row
 
@@ -20,12 +22,13 @@ def tell(row: Row) -> str:
 
 def _trade(row: Row) -> str:
     opened, closed = row.moment("entry_time"), row.moment("exit_time")
-    assert opened is not None and closed is not None, row.id
+    assert opened, row.id
+    assert closed, row.id
     end = clock(closed) if day_of(opened) == day_of(closed) else shown(row.facts["exit_time"])
     return (
         f"{row.symbol} {row.text('setup')} {row.text('side')}, {shown(row.facts['quantity'])} "
-        f"shares: in {shown(row.facts['entry_time'])} at {shown(row.facts.get('entry_price'))}, out "
-        f"{end} at {shown(row.facts.get('exit_price'))} ({row.text('exit_reason')}): "
+        f"shares: in {shown(row.facts['entry_time'])} at {shown(row.facts.get('entry_price'))}, "
+        f"out {end} at {shown(row.facts.get('exit_price'))} ({row.text('exit_reason')}): "
         f"{shown(row.facts.get('pnl'))}."
     )
 
@@ -126,8 +129,8 @@ def _bias(row: Row) -> str:
 def _transition(row: Row) -> str:
     side = "" if row.text("side") == "none" else f", {row.text('side')}"
     return (
-        f"{row.symbol} was {row.text('reason').replace('_', ' ')} (state {row.text('state')}{side}) "
-        f"at {shown(row.facts['time'])}, z {shown(row.facts.get('z'))}."
+        f"{row.symbol} was {row.text('reason').replace('_', ' ')} (state {row.text('state')}"
+        f"{side}) at {shown(row.facts['time'])}, z {shown(row.facts.get('z'))}."
     )
 
 
@@ -138,7 +141,11 @@ def _day(row: Row) -> str:
     )
 
 
-_TELLERS = {
+def _document(row: Row) -> str:
+    return row.text("text")
+
+
+_TELLERS: Mapping[str, Callable[[Row], str]] = {
     "trade": _trade,
     "signal": _signal,
     "analysis": _analysis,
@@ -146,5 +153,5 @@ _TELLERS = {
     "bias": _bias,
     "transition": _transition,
     "day": _day,
-    "document": lambda row: row.text("text"),
+    "document": _document,
 }

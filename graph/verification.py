@@ -26,7 +26,8 @@ _WORDS = {
          "nineteen", "twenty"],
         start=2,
     )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "dozen": 12, "thousand": 1000,
+} | {"thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "dozen": 12,
+     "thousand": 1000,
      "million": 1_000_000, "twice": 2, "double": 2, "triple": 3, "half": Decimal("0.5")}  # fmt: skip
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
@@ -38,7 +39,8 @@ _NAMED = re.compile(
 _TIME = re.compile(r"(?<![\d:])([01]?\d|2[0-3]):([0-5]\d)(?::\d\d)?(?![\d:])")
 _CAPITALS = re.compile(r"(?<![\w.])\$?([A-Z]{2,5})(?![\w])")
 _ACRONYMS = frozenset(
-    ["MR", "TC", "ET", "NY", "EST", "EDT", "USD", "PL", "ATR", "EMA", "OK", "AM", "PM", "UTC", "LLM",
+    ["MR", "TC", "ET", "NY", "EST", "EDT", "USD", "PL", "ATR", "EMA", "OK", "AM", "PM", "UTC",
+     "LLM",
      "CVAR", "EOD", "AI", "IT", "NO", "NOT", "ID"]
 )  # fmt: skip
 _NUMBER = re.compile(
@@ -56,11 +58,11 @@ _COUNTS: Mapping[str, tuple[str, ...]] = {
     "bia": ("biases", "bullish", "bearish", "choppy"), "biase": ("biases",),
 }  # fmt: skip
 _LOST = re.compile(
-    r"\b(?:lost|lose|losing|loss(?:es)?|down|minus|negative|deficit|cost(?: us)?)\b(?: of| was| by| a "
-    r"total of| about| is)*\s*$", re.IGNORECASE)  # fmt: skip
+    r"\b(?:lost|lose|losing|loss(?:es)?|down|minus|negative|deficit|cost(?: us)?)\b"
+    r"(?: of| was| by| a total of| about| is)*\s*$", re.IGNORECASE)  # fmt: skip
 _WON = re.compile(
-    r"\b(?:made|gained|earned|won|profit|gain|up|positive|plus)\b(?: of| was| by| a total of| about| is)"
-    r"*\s*$", re.IGNORECASE)  # fmt: skip
+    r"\b(?:made|gained|earned|won|profit|gain|up|positive|plus)\b"
+    r"(?: of| was| by| a total of| about| is)*\s*$", re.IGNORECASE)  # fmt: skip
 
 
 @dataclass(slots=True)

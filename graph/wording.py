@@ -133,7 +133,7 @@ def _picked(looked: Looked) -> list[Sentence]:
     """The best or worst group, or trade."""
     request, figures = looked.request, looked.found.figures
     whole, name = figures[0], NAMES[request.measure]
-    among = [row for row in (figures[1:] if request.by else looked.found.rows)]
+    among = figures[1:] if request.by else looked.found.rows
     valued = [
         (value, row)
         for row in among
