@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from advisor.commands import data, features, graph, ledger, replay, settings
+from advisor.commands import chat, data, features, graph, ledger, replay, settings
 
 app = typer.Typer(
     name="advisor",
@@ -21,6 +21,8 @@ app = typer.Typer(
 )
 app.command("replay")(replay.replay)
 app.command("demo")(replay.demo)
+app.command("ask")(chat.ask)
+app.command("chat")(chat.chat)
 app.command("settings")(settings.settings)
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")

@@ -28,7 +28,8 @@ _WORDS = {
     )
 } | {"thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "dozen": 12,
      "thousand": 1000,
-     "million": 1_000_000, "twice": 2, "double": 2, "triple": 3, "half": Decimal("0.5")}  # fmt: skip
+     "million": 1_000_000, "twice": 2, "double": 2, "triple": 3,
+     "half": Decimal("0.5")}  # fmt: skip
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _NAMED = re.compile(
