@@ -75,7 +75,6 @@ ENTRIES: tuple[tuple[str, Effect], ...] = (
        rf"limit)?|{words} (?:check|limit)", {"blocked_by": name}) for name, words in _CHECKS),
     (rf"(?:{_FOR} )?(?:the )?(?:position limit|limit (?:on|of) positions|too many (?:open )?"
      r"positions|max(?:imum)? positions)", {"blocked_by": "positions"}),
-    (rf"{_FOR} (?:the )?validat(?:ion|or)", {"blocked_by": "validation"}),
     # Groups
     (rf"{_BY}{_DAY}|daily|day by day", {"by": "day"}),
     (rf"{_BY}{_SYMBOL}", {"by": "symbol"}),
@@ -177,6 +176,7 @@ DICTIONARY = tuple(
 )
 
 _FILLERS = """
+same
 a about act actually advisor after all also am an and any anything are as at bar bars be because
 been before being both bought but buy by came can case check close closed come could day days
 detail details did didn't do does doing dollar dollars done during end ended entered entries

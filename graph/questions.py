@@ -66,11 +66,14 @@ def read_question(question: str, known: Known, topic: Topic | None = None) -> tu
     )
     if comparable and not meaning.tool and not last:
         meaning.tool = "trades"
+    follows = follows or bool(found.get("why") or found.get("list") or found.get("count"))
     if not meaning.tool and not (last and (follows or reading.periods or symbols or lanes)):
         raise Refusal("not_understood", _HELP)
     asked = meaning.request(known, symbols, lanes, last)
     asked = replace(asked, limit=limit, newest=newest, query=_query(asked, text))
     kept = last.period if last and not found.get("whole") else Period()
+    if asked.tool == "positions":
+        kept = Period()  # what is held is asked of now, never of the time last spoken of
     periods = reading.periods or (kept,)
     return tuple(_with_period(asked, period, known, last) for period in periods)
 
@@ -176,7 +179,7 @@ def _nothing_left(words: str, found: Mapping[str, Any], known: Known) -> None:
 class _Meaning:
     """From expressions to one request, with the conversation's last one to fill in."""
 
-    def __init__(self, found: Mapping[str, list[Any]], last: Request | None) -> None:
+    def __init__(self, found: dict[str, list[Any]], last: Request | None) -> None:
         self.found = found
         self.tool = self._tool()
         self.last = last
@@ -188,6 +191,8 @@ class _Meaning:
         if self.found.get("search"):
             return "search"
         if "skipped" in tools:
+            if self.found.get("verdicts"):
+                self.found.setdefault("blocked_by", ["validation"])  # skipped by the validator
             return "skipped"
         if "positions" in tools and "trades" in tools:
             tools.remove("positions" if self.found.get("measure") else "trades")
@@ -226,7 +231,9 @@ class _Meaning:
             ),
         )
         by = self._by(symbols) or (last.by if continues and last else "")
-        measure = self._measure(tool, by) or (last.measure if continues and last else "")
+        measure = self._measure(tool, by)
+        if not measure and continues and last and not found.get("list"):
+            measure = last.measure
         pick = (found.get("pick") or [last.pick if continues and last else ""])[0]
         reason = bool(found.get("why")) or bool(continues and last and last.reason)
         if pick and not measure:

@@ -28,8 +28,11 @@ _WORDS = {
     )
 } | {"thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "dozen": 12,
      "thousand": 1000,
-     "million": 1_000_000, "twice": 2, "double": 2, "triple": 3,
+     "million": 1_000_000, 
      "half": Decimal("0.5")}  # fmt: skip
+_RATIOS = frozenset(
+    ["twice", "thrice", "double", "doubled", "triple", "tripled", "quadrupled", "tenfold"]
+)
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _NAMED = re.compile(
@@ -234,6 +237,8 @@ def _numbers(text: str, ground: _Ground, named: Collection[str]) -> Iterator[str
         if not any(_fits(found, text, *value) for value in values):
             yield f"the number {found[0].strip()} is in none of the cited rows"
     for word in re.findall(r"[a-z]+", text.lower()):
+        if word in _RATIOS:
+            yield f"“{word}” compares numbers, which only a difference may do"
         if word in _WORDS and not any(value == _WORDS[word] for _, _, value in values):
             yield f"the number “{word}” is in none of the cited rows"
 

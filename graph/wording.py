@@ -6,6 +6,7 @@ derivation, and `graph.verification` checks these sentences like anybody's.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from graph.looking import Looked
@@ -199,6 +200,7 @@ def _nothing_at(looked: Looked) -> list[Sentence]:
 def _reasons(looked: Looked) -> list[Sentence]:
     """What a result is made of: by exit, and the trades that weighed most."""
     request, found = looked.request, looked.found
+    request = replace(request, measure="pnl")
     sentences = [_value(request, found.figures[0], NAMES["pnl"])]
     worst_first = sorted(found.rows, key=lambda row: row.number("pnl") or Decimal(0))
     total = found.figures[0].number("pnl") or Decimal(0)
@@ -266,7 +268,7 @@ def _searched(looked: Looked) -> list[Sentence]:
 
 def _records(looked: Looked) -> list[Sentence]:
     request = looked.request
-    if request.tool == "trades" and request.reason and request.measure == "pnl" and not request.by:
+    if request.tool == "trades" and request.reason and request.measure and not request.by:
         return _reasons(looked)
     return _measured(looked) if request.measure else _listed(looked)
 
