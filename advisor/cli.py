@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from advisor.commands import chat, data, features, graph, ledger, replay, settings
+from advisor.commands import chat, data, features, graph, index, ledger, replay, settings
 
 app = typer.Typer(
     name="advisor",
@@ -28,6 +28,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(graph.app, name="graph")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(index.app, name="index")
 
 
 def main() -> None:

@@ -19,11 +19,14 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from quant_core.parameters import FillRules, PremarketParameters, RiskLimits, StdevParameters
+from rag.parameters import RagParameters
 from tools.errors import BadInput
 from tools.llm import BudgetLimits, ModelParameters, PriceList
 
 ENVIRONMENT_PREFIX = "ADVISOR_"
 LISTS = {"watchlist", "llm.models"}
+# Groups that no decision depends on: a run is the same run however it is indexed.
+OUTSIDE_RUNS = {"rag"}
 NOT_SETTINGS = {"ADVISOR_CONFIG", "ADVISOR_TEST_DATA"}
 
 
@@ -99,6 +102,7 @@ class Settings(_Group):
     llm: ModelParameters = ModelParameters()
     llm_budget: BudgetLimits = BudgetLimits()
     llm_prices: PriceList = PriceList()
+    rag: RagParameters = RagParameters()
 
     def plain(self) -> dict[str, Any]:
         """Nested plain values, in the order of declaration."""
@@ -106,7 +110,8 @@ class Settings(_Group):
 
     def config_hash(self) -> str:
         """Identity of the values in force (16 hexadecimal digits)."""
-        text = msgspec.json.encode(self.plain(), order="deterministic")
+        decisive = {name: of for name, of in self.plain().items() if name not in OUTSIDE_RUNS}
+        text = msgspec.json.encode(decisive, order="deterministic")
         return hashlib.sha256(text).hexdigest()[:16]
 
 

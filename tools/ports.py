@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from quant_core.cycles import CycleRows
 from quant_core.market_view import MarketView
 from quant_core.types import (
@@ -87,4 +90,25 @@ class Ledger(Protocol):
         checkpoint: bytes | None,
     ) -> None:
         """Write one cycle of a lane in one transaction: rows, records in order, lane state."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of length 1 whose dot product says how near two meanings are.
+
+    `name` identifies what made a vector: vectors of different names cannot be compared.
+    """
+
+    @property
+    def name(self) -> str:
+        """Maker, model and dimensions, such as `lexical.v1:256`."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Shape (texts, dimensions). A text that says nothing may have a vector of zeros."""
         ...

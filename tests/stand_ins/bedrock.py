@@ -65,6 +65,35 @@ class Converse:
         return {"message": fails.message}, {"x-amzn-errortype": kind}
 
 
+class Titan:
+    """POST /model/{id}/invoke of Titan's text embeddings; `Says.text` is the vector as JSON."""
+
+    def check(self, request: Request) -> str | None:
+        body, path = request.body, unquote(request.path)
+        if path != "/model/amazon.titan-embed-text-v2:0/invoke":
+            return f"unknown path {path}"
+        if not request.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 Credential="):
+            return "the request is not signed"
+        if "attempt=1" not in request.headers.get("amz-sdk-request", "attempt=1"):
+            return "the client retried by itself"
+        if set(body) != {"inputText", "dimensions", "normalize"} or not body["inputText"]:
+            return f"unknown or missing keys: {sorted(body)}"
+        if body["dimensions"] not in (256, 512, 1024) or len(body["inputText"]) > 50_000:
+            return "impossible dimensions, or too long"
+        return None
+
+    def answer(self, request: Request, says: Says) -> dict[str, Any]:
+        return {"embedding": json.loads(says.text), "inputTextTokenCount": 7}
+
+    def error(self, fails: Fails) -> tuple[dict[str, Any], dict[str, str]]:
+        return Converse().error(fails)
+
+
+def titan_stand_in(script: Script) -> AbstractContextManager[StandIn]:
+    """A server for the endpoint of `bedrock-runtime` with Titan's embeddings."""
+    return running(Titan(), script)
+
+
 def bedrock_stand_in(script: Script) -> AbstractContextManager[StandIn]:
     """A server for the endpoint of `bedrock-runtime`."""
     return running(Converse(), script)

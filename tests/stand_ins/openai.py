@@ -1,5 +1,6 @@
 """OpenAI's chat completions and responses, as much of them as structured answers need."""
 
+import json
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -130,6 +131,42 @@ def _response(model: str, says: Says) -> dict[str, Any]:
             "total_tokens": read + written,
         },
     }
+
+
+class Embeddings:
+    """POST /v1/embeddings; `Says.text` is the list of vectors as JSON, answered in reverse."""
+
+    def check(self, request: Request) -> str | None:
+        body, headers = request.body, request.headers
+        if request.path != "/v1/embeddings":
+            return f"unknown path {request.path}"
+        if not headers.get("authorization", "").startswith("Bearer "):
+            return "authorization is required"
+        if headers.get("x-stainless-retry-count", "0") != "0":
+            return "the client retried by itself"
+        if body.get("encoding_format") != "float" or not body.get("dimensions"):
+            return "encoding_format must be float, and dimensions given"
+        texts = body.get("input")
+        if not isinstance(texts, list) or not 1 <= len(texts) <= 2048 or not all(texts):
+            return "input must be 1 to 2048 texts, none of them empty"
+        return None
+
+    def answer(self, request: Request, says: Says) -> dict[str, Any]:
+        rows = [
+            {"object": "embedding", "index": number, "embedding": vector}
+            for number, vector in enumerate(json.loads(says.text))
+        ]
+        usage = {"prompt_tokens": 7, "total_tokens": 7}
+        model = request.body["model"]
+        return {"object": "list", "data": rows[::-1], "model": model, "usage": usage}
+
+    def error(self, fails: Fails) -> tuple[dict[str, Any], dict[str, str]]:
+        return ChatAndResponses().error(fails)
+
+
+def embeddings_stand_in(script: Script) -> AbstractContextManager[StandIn]:
+    """A server for `OPENAI_BASE_URL` with embeddings; its `url` ends with /v1."""
+    return running(Embeddings(), script, "/v1")
 
 
 def openai_stand_in(script: Script) -> AbstractContextManager[StandIn]:

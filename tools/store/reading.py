@@ -1,7 +1,9 @@
 """From rows back to domain types, and to the state in which a lane was left."""
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -11,7 +13,7 @@ from tools.store import cycles as cycle_rows
 from tools.store import tables
 from tools.store.chain import Lane
 from tools.store.codec import LANE_DAYS, Kind
-from tools.store.columns import Kept, Minute
+from tools.store.columns import Kept, Minute, Moment
 from tools.store.cycles import OpenSession
 from tools.store.dialect import Unreadable
 from tools.store.statements import Statements
@@ -21,22 +23,46 @@ _CHAIN = tables.of(tables.Decisions)
 _LANES = tables.of(tables.Lanes)
 _DAYS = LANE_DAYS.table
 _minute = Minute()
+_moment = Moment()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[R]):
+    """A record with its number in the lane's chain and the moment at which it became known."""
+
+    seq: int
+    known_at: datetime
+    record: R
 
 
 def records(
     connection: Connection, sql: Statements, kind: Kind[R], run: int, lane: str, as_of: Kept
 ) -> list[R]:
     """A lane's records of a kind known at a moment, in the order in which they were written."""
+    return [record for _, _, record in _known(connection, sql, kind, run, lane, as_of)]
+
+
+def entries(
+    connection: Connection, sql: Statements, kind: Kind[R], run: int, lane: str, as_of: Kept
+) -> list[Entry[R]]:
+    """The same records, each with where it stands and when it became known."""
+    return [
+        Entry(seq, _moment.read(at), record)
+        for seq, at, record in _known(connection, sql, kind, run, lane, as_of)
+    ]
+
+
+def _known(
+    connection: Connection, sql: Statements, kind: Kind[R], run: int, lane: str, as_of: Kept
+) -> Iterator[tuple[int, Any, R]]:
     rows = sql.known_of_kind[kind.table].run(
         connection, run=run, lane=lane, kind=kind.name, as_of=as_of
     )
-    found = []
-    for seq, *row in rows:
+    for at, seq, *row in rows:
         try:
-            found.append(kind.record(row))
+            yield seq, at, kind.record(row)
         except Unreadable as error:
             raise Unreadable(f"record {seq} of lane {lane}: {error}") from error
-    return found
 
 
 def cycles(connection: Connection, sql: Statements, run: int, lane: str, through: int) -> CycleRows:

@@ -102,7 +102,7 @@ def _content(table: Table) -> list[Any]:
 
 
 def _known(table: Table, links: Table) -> Select[Any]:
-    """Records of a lane whose moment of becoming known is not after `as_of`."""
+    """When it became known, then the record: those of a lane that were known at `as_of`."""
     same = (
         (links.c.run == table.c.run)
         & (links.c.lane == table.c.lane)
@@ -110,8 +110,9 @@ def _known(table: Table, links: Table) -> Select[Any]:
         & (links.c.kind == bindparam("kind"))
     )
     return (
-        _of_lane(table)
+        select(links.c.at, *_content(table))
         .join_from(table, links, same)
+        .where(table.c.run == bindparam("run"), table.c.lane == bindparam("lane"))
         .where(links.c.at <= bindparam("as_of"))
         .order_by(table.c.seq)
     )

@@ -273,6 +273,20 @@ class Store:
         """Sessions that had ended by `as_of`."""
         return self._records(codec.LANE_DAYS, run_id, lane, as_of)
 
+    def entries(
+        self, run_id: str, lane: str, kind: type[R], *, as_of: datetime
+    ) -> list[reading.Entry[R]]:
+        """Records of a type known at `as_of`, each with its place in the chain and its moment."""
+        moment = Moment().keep(_aware(as_of))
+        with self._read() as connection:
+            key = runs.get(connection, run_id).key
+            return reading.entries(connection, self._sql, codec.KINDS[kind], key, lane, moment)
+
+    def watchlist(self, run_id: str, lane: str) -> tuple[str, ...]:
+        """The symbols a lane was started with; none for a lane without minute rows."""
+        with self._read() as connection:
+            return reading.watchlist(connection, runs.get(connection, run_id).key, lane)
+
     def cycles(self, run_id: str, lane: str, *, as_of: datetime) -> CycleRows:
         """Minute rows whose bar had closed by `as_of`; no rows, no symbols for an unknown lane."""
         through = to_minute(_aware(as_of)) - 1
