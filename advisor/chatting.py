@@ -9,8 +9,11 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, time
 from pathlib import Path
 
+from advisor.indexing import open_index
 from advisor.settings import Settings
 from graph.chat import Conversation, known_of
+from graph.library import IndexLibrary
+from graph.looking import Library
 from graph.ports import Progress, Wiring
 from quant_core.calendar import NEW_YORK, to_datetime, xnys
 from tools.errors import BadInput, NoData
@@ -52,6 +55,7 @@ def conversation(
         if with_model:
             model = LiveModel(settings.llm, settings.llm_prices)
             model.prepare()
+        library = _library(place, settings, run.run_id, stack)
         wiring = Wiring(
             model=model,
             budget=DailyBudget(settings.llm_budget, SystemClock()),
@@ -59,8 +63,20 @@ def conversation(
             namespace=run.run_id,
             progress=progress,
             ledger=box,
+            library=library,
         )
         yield Conversation(wiring=wiring, lane=lane)
+
+
+def _library(place: Path, settings: Settings, run_id: str, stack: ExitStack) -> Library | None:
+    """The documents of the run, where an index has been built."""
+    folder = place if place.is_dir() else place.parent
+    try:
+        index = open_index(settings.rag, folder)
+    except NoData:
+        return None
+    stack.callback(index.close)
+    return IndexLibrary(index, run_id)
 
 
 def moment_of(store: Store, run: Run) -> datetime:

@@ -5,6 +5,7 @@ an answer becomes sentences whose citations are the ids of real rows, for verifi
 What the model is shown of others (the question, texts in rows) is enclosed as data.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ from tools.llm.calls import Prompt
 from tools.scopes import Scope
 
 MOST_LOOKUPS = 3
+LINE = 100
 _OUT_OF_SCOPE = "That is not something the ledger records, so I cannot answer it."
 
 
@@ -32,7 +34,7 @@ class Unusable(Exception):
 
 def plan_prompt(question: str, known: Known, topic: Topic) -> Prompt:
     """The question about what to look up."""
-    tools = [(tool, ", ".join(measures) or "records only") for tool, measures in MEASURES.items()]
+    tools = [fact for tool, names in MEASURES.items() for fact in _words(tool, names)]
     last = topic.last
     about = Facts([], empty="(nothing yet)")
     if last is not None:
@@ -40,7 +42,7 @@ def plan_prompt(question: str, known: Known, topic: Topic) -> Prompt:
         about = Facts(
             [
                 ("topic.tool", last.tool),
-                ("topic.symbols", " ".join(scope.symbols) or "all"),
+                *_words("topic.symbols", scope.symbols or ("all",)),
                 ("topic.when", last.period.in_words()),
                 ("topic.lane", scope.lane),
             ]
@@ -74,11 +76,17 @@ def _run(known: Known) -> Facts:
     return Facts(
         [
             ("run.now", f"{minute(known.as_of)} New York"),
-            ("run.symbols", " ".join(known.symbols) or "none"),
+            *_words("run.symbols", known.symbols),
             ("run.lanes", " ".join(known.lanes) or "none"),
             ("run.covers", covers),
         ]
     )
+
+
+def _words(name: str, words: Sequence[str]) -> list[tuple[str, str]]:
+    """Words as facts: as many to a line as it may hold."""
+    lines = textwrap.wrap(" ".join(words) or "none", LINE, break_long_words=False)
+    return [(name if n == 1 else f"{name}.{n}", line) for n, line in enumerate(lines, 1)]
 
 
 def _asked(question: str) -> Untrusted:

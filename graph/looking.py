@@ -11,6 +11,7 @@ from typing import Protocol
 
 from graph.requests import Refusal, Request
 from quant_core.calendar import NEW_YORK
+from tools.errors import Transient
 from tools.evidence import Row, facts, moment, text, word
 from tools.scopes import Scope
 from tools.toolbox import Found, Toolbox
@@ -23,9 +24,7 @@ HITS = 5
 class Library(Protocol):
     """Where reasons are searched: documents about the ledger, as of a moment."""
 
-    def search(
-        self, query: str, *, as_of: datetime, k: int, scope: Scope, run_id: str
-    ) -> list[Row]:
+    def search(self, request: Request, *, as_of: datetime, k: int) -> list[Row]:
         """The k documents that fit best and were known at `as_of`, best first, as rows."""
         ...
 
@@ -49,8 +48,12 @@ def look_up(request: Request, box: Toolbox, library: Library | None) -> Looked:
     """Run a request's tool, and search for reasons where they are asked for."""
     looked = _looked(request, box)
     if request.reason and library is not None:
-        return replace(looked, documents=tuple(_documents(request, box, library)))
-    if request.tool == "search":
+        try:
+            return replace(looked, documents=tuple(_documents(request, box, library)))
+        except Transient as error:
+            if request.tool == "search":
+                raise Refusal("no_index", f"The index cannot be searched now: {error}.") from error
+    elif request.tool == "search":
         raise Refusal(
             "no_index",
             "Searching needs an index of the ledger: build it with `advisor index build`.",
@@ -158,9 +161,7 @@ def _near(scope: Scope, box: Toolbox, at: datetime) -> tuple[Row, ...]:
 
 
 def _documents(request: Request, box: Toolbox, library: Library) -> list[Row]:
-    return library.search(
-        request.query, as_of=box.as_of, k=HITS, scope=request.scope, run_id=box.run_id
-    )
+    return library.search(request, as_of=box.as_of, k=HITS)
 
 
 def _new_york(day: date, at: time) -> datetime:

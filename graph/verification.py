@@ -28,7 +28,7 @@ _WORDS = {
     )
 } | {"thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "dozen": 12,
      "thousand": 1000,
-     "million": 1_000_000, 
+     "million": 1_000_000,
      "half": Decimal("0.5")}  # fmt: skip
 _RATIOS = frozenset(
     ["twice", "thrice", "double", "doubled", "triple", "tripled", "quadrupled", "tenfold"]

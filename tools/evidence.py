@@ -55,13 +55,17 @@ class Derivation(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One citable row; `derived` says how values were made of other rows."""
+    """One citable row; `derived` says how values were made of other rows.
+
+    `seq` is the record's number in its lane of the ledger; None for what is no record (a figure).
+    """
 
     id: str
     kind: str
     symbol: str = ""
     facts: Mapping[str, Fact] = field(default_factory=dict)
     derived: tuple[Derivation, ...] = ()
+    seq: int | None = None
 
     def number(self, name: str) -> Decimal | None:
         """A numeric fact's value, or None when it is not known."""
@@ -83,6 +87,7 @@ class Row:
             "id": self.id,
             "kind": self.kind,
             "symbol": self.symbol,
+            "seq": self.seq,
             "facts": {name: list(fact) for name, fact in self.facts.items()},
             "derived": [[*one[:3], list(one.of), list(one.whole)] for one in self.derived],
         }

@@ -11,25 +11,34 @@ A trade belongs to the time at which it was closed; a signal, an analysis to the
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
 from quant_core.calendar import NEW_YORK, to_datetime, xnys
-from quant_core.types import Fill, LaneDay
+from quant_core.types import (
+    Analysis,
+    DailyBias,
+    Decision,
+    Fill,
+    LaneDay,
+    Order,
+    Trade,
+    Transition,
+)
 from tools import figures, records_as_rows
 from tools.errors import BadInput
 from tools.evidence import Row
 from tools.records_as_rows import MINUTE, as_rows
 from tools.scopes import Scope, about, at, holds_signal, holds_trade, speaks_of, within
-from tools.store.store import Store
+from tools.store import Entry, Store
 
+R = TypeVar("R")
 T = TypeVar("T")
 LANES = ("advised", "baseline", "placebo")
 MARKET = "market"  # where the ledger keeps what all lanes share
 CENT = Decimal("0.01")
-_NEVER = datetime(1970, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +74,17 @@ class Toolbox:
         """The run's watchlist, in order; empty when nothing was ever recorded."""
         found: dict[str, None] = {}
         for lane in self.lanes():
-            found |= dict.fromkeys(self._once(("symbols", lane), partial(self._watchlist, lane)))
+            found |= dict.fromkeys(
+                self._once(("symbols", lane), partial(self.store.watchlist, self.run_id, lane))
+            )
         return tuple(found)
 
     def sessions(self, lane: str) -> tuple[date, ...]:
         """New York dates on which the lane has recorded anything by now, in order."""
         dates = {one.date for one in self._days(lane)}
-        running = [one.as_of for one in self._read("analyses", lane)]
-        running += [one.signal.start for one in self._read("decisions", lane)]
-        running += [one.start for one in self._read("transitions", lane)]
+        running = [one.as_of for one in self._read(Analysis, lane)]
+        running += [one.signal.start for one in self._read(Decision, lane)]
+        running += [one.start for one in self._read(Transition, lane)]
         if running:
             dates.add(max(running).astimezone(NEW_YORK).date())
         return tuple(sorted(dates))
@@ -82,7 +93,7 @@ class Toolbox:
 
     def trades(self, scope: Scope, by: figures.Group = "") -> Found:
         """Closed trades, their profit and loss, and the same by day, symbol, setup, …"""
-        everything = self._rows("trades", scope.lane, records_as_rows.trade)
+        everything = self._rows(Trade, scope.lane, records_as_rows.trade)
         rows = [row for row in everything if holds_trade(row, scope)]
         dates = self._dates(scope) if by == "day" and scope.outcome is None else ()
         made = figures.of_trades(about(scope), rows, by, dates)
@@ -106,13 +117,13 @@ class Toolbox:
 
     def analyses(self, scope: Scope) -> Found:
         """Market analyses with their multipliers, confidence and reasons."""
-        everything = self._rows("analyses", scope.lane, records_as_rows.analysis)
+        everything = self._rows(Analysis, scope.lane, records_as_rows.analysis)
         rows = [row for row in everything if scope.holds(at(row, "time"))]
         return Found(figures=figures.of_analyses(about(scope), rows), rows=tuple(rows))
 
     def transitions(self, scope: Scope) -> Found:
         """When symbols were armed, and when they went back to idle, and why."""
-        everything = self._rows("transitions", scope.lane, records_as_rows.transition)
+        everything = self._rows(Transition, scope.lane, records_as_rows.transition)
         rows = [row for row in everything if speaks_of(row, scope) and scope.holds(at(row, "time"))]
         return Found(rows=tuple(rows))
 
@@ -120,7 +131,7 @@ class Toolbox:
         """What kind of day each symbol was expected to have; the same for every lane."""
         rows = [
             row
-            for row in self._rows("daily_biases", MARKET, records_as_rows.bias)
+            for row in self._rows(DailyBias, MARKET, records_as_rows.bias)
             if speaks_of(row, scope) and within(date.fromisoformat(row.text("date")), scope)
         ]
         return Found(rows=tuple(rows), figures=figures.of_biases(about(scope), rows))
@@ -129,7 +140,7 @@ class Toolbox:
         """The account at the beginning and end of each finished session."""
         rows = [
             row
-            for row in self._rows("lane_days", scope.lane, records_as_rows.day)
+            for row in self._rows(LaneDay, scope.lane, records_as_rows.day)
             if within(date.fromisoformat(row.text("date")), scope)
         ]
         return Found(rows=tuple(rows), figures=figures.of_days(about(scope), rows))
@@ -138,13 +149,13 @@ class Toolbox:
         """Positions open at a moment (now, unless an earlier one is named)."""
         moment = self.as_of if when is None else min(when, self.as_of)
         fills: dict[str, list[Fill]] = {}
-        for fill in self._read("fills", scope.lane):
+        for fill in self._read(Fill, scope.lane):
             if fill.start + MINUTE <= moment and (
                 not scope.symbols or fill.symbol in scope.symbols
             ):
                 fills.setdefault(fill.symbol, []).append(fill)
         orders = {
-            one.symbol: one for one in self._read("orders", scope.lane) if one.decided_at <= moment
+            one.symbol: one for one in self._read(Order, scope.lane) if one.decided_at <= moment
         }
         rows = [
             records_as_rows.position(scope.lane, since, orders.get(symbol))
@@ -165,17 +176,14 @@ class Toolbox:
     # How
 
     def _signals(self, scope: Scope) -> list[Row]:
-        everything = self._rows("decisions", scope.lane, records_as_rows.signal)
+        everything = self._rows(Decision, scope.lane, records_as_rows.signal)
         return [row for row in everything if holds_signal(row, scope)]
-
-    def _watchlist(self, lane: str) -> tuple[str, ...]:
-        return self.store.cycles(self.run_id, lane, as_of=_NEVER).symbols
 
     def _dates(self, scope: Scope) -> tuple[date, ...]:
         return tuple(one for one in self.sessions(scope.lane) if within(one, scope))
 
     def _days(self, lane: str) -> Sequence[LaneDay]:
-        return self._read("lane_days", lane)
+        return self._read(LaneDay, lane)
 
     def _conflicts(self, scope: Scope, trades: Sequence[Row]) -> tuple[str, ...]:
         """Trades that come twice, and sessions whose trades are not the account's change."""
@@ -204,15 +212,23 @@ class Toolbox:
         ends = (to_datetime(session.open), to_datetime(session.close) + timedelta(minutes=1))
         return not any(self.positions(Scope(lane=scope.lane), when=end).rows for end in ends)
 
-    def _rows(self, what: str, lane: str, make: Callable[[str, Any], Row]) -> list[Row]:
-        return self._once(("rows", what, lane), lambda: as_rows(make, lane, self._read(what, lane)))
+    def _rows(self, kind: type[R], lane: str, make: Callable[[str, R], Row]) -> list[Row]:
+        return self._once(("rows", kind, lane), partial(self._made, kind, lane, make))
 
-    def _read(self, what: str, lane: str) -> Sequence[Any]:
+    def _made(self, kind: type[R], lane: str, make: Callable[[str, R], Row]) -> list[Row]:
+        entries = self._entries(kind, lane)
+        rows = as_rows(make, lane, [entry.record for entry in entries])
+        return [replace(row, seq=entry.seq) for row, entry in zip(rows, entries, strict=True)]
+
+    def _read(self, kind: type[R], lane: str) -> list[R]:
+        return [entry.record for entry in self._entries(kind, lane)]
+
+    def _entries(self, kind: type[R], lane: str) -> list[Entry[R]]:
         if lane not in (*self.lanes(), MARKET):
             there = ", ".join(self.lanes()) or "none"
             raise BadInput(f"this run has no lane {lane!r}; it has {there}")
-        read = getattr(self.store, what)
-        return self._once((what, lane), lambda: read(self.run_id, lane, as_of=self.as_of))
+        read = partial(self.store.entries, self.run_id, lane, kind, as_of=self.as_of)
+        return self._once((kind, lane), read)
 
     def _once(self, name: Hashable, read: Callable[[], T]) -> T:
         if name not in self._kept:

@@ -1,4 +1,4 @@
-"""January 2025, replayed once: nine symbols, rules analyst, rules validation, ledger and exports."""
+"""January 2025, replayed once: nine symbols, rules analyst and validation, ledger, exports."""
 
 import sqlite3
 from dataclasses import dataclass
