@@ -186,10 +186,12 @@ class _Meaning:
 
     def _tool(self) -> Tool | None:
         tools = list(self.found.get("tool", ()))
+        if self.found.get("search"):
+            for name in ("measure", "by", "pick", "count", "outcome", "exit", "ruling"):
+                self.found.pop(name, None)  # words to search for, like the others
+            return "search"
         if "lanes" in tools or self.found.get("lanes"):
             return "lanes"
-        if self.found.get("search"):
-            return "search"
         if "skipped" in tools:
             if self.found.get("verdicts"):
                 self.found.setdefault("blocked_by", ["validation"])  # skipped by the validator
@@ -212,7 +214,7 @@ class _Meaning:
         if len(lanes) > 1 or (lanes and found.get("compare")):
             tool = "lanes"
         lane = lanes[0] if lanes else kept.lane if kept else known.lane
-        if tool != "lanes" and lane not in known.lanes:
+        if known.lanes and tool != "lanes" and lane not in known.lanes:
             there = ", ".join(known.lanes) or "none"
             raise Refusal("no_evidence", f"This run has no lane {lane}; it has {there}.")
         continues = last is not None and self.tool is None

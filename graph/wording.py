@@ -44,9 +44,8 @@ def _worded(looked: Looked) -> list[Sentence]:
     sentences = _WORDINGS[looked.request.tool](looked)
     figure = (*looked.found.figures, *looked.found.rows, *looked.documents)[:1]
     for conflict in looked.found.conflicts:
-        rows = looked.found.all()
-        named = [row for row in rows.values() if row.id in conflict] or list(figure)
-        sentences.append(say(f"Careful, the ledger contradicts itself: {conflict}.", *named))
+        said = f"Careful, the ledger contradicts itself: {conflict.text}."
+        sentences.append(say(said, *conflict.rows))
     if looked.request.period.note and figure:
         sentences.append(say(f"Note: {looked.request.period.note}.", *figure))
     if looked.documents and looked.request.tool != "search":

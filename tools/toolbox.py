@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from quant_core.calendar import NEW_YORK, to_datetime, xnys
 from quant_core.types import (
@@ -41,17 +41,25 @@ MARKET = "market"  # where the ledger keeps what all lanes share
 CENT = Decimal("0.01")
 
 
+class Conflict(NamedTuple):
+    """Two things in the ledger that cannot both be true, and the rows that say them."""
+
+    text: str
+    rows: tuple[Row, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What a tool found: figures (the one over everything first), and the records in order."""
 
     figures: tuple[Row, ...] = ()
     rows: tuple[Row, ...] = ()
-    conflicts: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
     def all(self) -> dict[str, Row]:
         """Every row by its id."""
-        return {row.id: row for row in (*self.figures, *self.rows)}
+        doubted = [row for conflict in self.conflicts for row in conflict.rows]
+        return {row.id: row for row in (*self.figures, *self.rows, *doubted)}
 
 
 @dataclass(slots=True)
@@ -83,6 +91,8 @@ class Toolbox:
         """New York dates on which the lane has recorded anything by now, in order."""
         dates = {one.date for one in self._days(lane)}
         running = [one.as_of for one in self._read(Analysis, lane)]
+        running += [one.exit_time for one in self._read(Trade, lane)]
+        running += [one.start for one in self._read(Fill, lane)]
         running += [one.signal.start for one in self._read(Decision, lane)]
         running += [one.start for one in self._read(Transition, lane)]
         if running:
@@ -185,22 +195,27 @@ class Toolbox:
     def _days(self, lane: str) -> Sequence[LaneDay]:
         return self._read(LaneDay, lane)
 
-    def _conflicts(self, scope: Scope, trades: Sequence[Row]) -> tuple[str, ...]:
+    def _conflicts(self, scope: Scope, trades: Sequence[Row]) -> tuple[Conflict, ...]:
         """Trades that come twice, and sessions whose trades are not the account's change."""
         said = [*_repeated(trades)]
         if not scope.is_whole:
             return tuple(said)
-        sums: dict[date, Decimal] = {}
+        by_day: dict[date, list[Row]] = {}
         for row in trades:
             day = at(row, "exit_time").astimezone(NEW_YORK).date()
-            sums[day] = sums.get(day, Decimal(0)) + (row.number("pnl") or Decimal(0))
+            by_day.setdefault(day, []).append(row)
         for row in self.account(scope).rows:
             day, change = date.fromisoformat(row.text("date")), row.number("change")
-            traded = sums.get(day, Decimal(0))
-            if change is not None and abs(change - traded) >= CENT and self._flat_over(scope, day):
+            one_day = about(replace(scope, first=day, last=day))
+            traded = figures.of_trades(one_day, by_day.get(day, []), "")[0]
+            pnl = traded.number("pnl") or Decimal(0)
+            if change is not None and abs(change - pnl) >= CENT and self._flat_over(scope, day):
                 said.append(
-                    f"on {day} the trades of lane {scope.lane} add up to {traded:.2f} USD, but "
-                    f"{row.id} says that the account changed by {change:.2f} USD"
+                    Conflict(
+                        f"on {day} the trades add up to {pnl:.2f} USD, but the account changed by "
+                        f"{change:.2f} USD",
+                        (traded, row),
+                    )
                 )
         return tuple(said)
 
@@ -237,8 +252,13 @@ class Toolbox:
         return found
 
 
-def _repeated(rows: Sequence[Row]) -> tuple[str, ...]:
-    return tuple(f"the ledger holds {row.id.split('~')[0]} twice" for row in rows if "~" in row.id)
+def _repeated(rows: Sequence[Row]) -> tuple[Conflict, ...]:
+    again = "the same {kind} of {symbol} stands in it more than once"
+    return tuple(
+        Conflict(again.format(kind=row.kind, symbol=row.symbol), (row,))
+        for row in rows
+        if "~" in row.id
+    )
 
 
 def _since_flat(fills: Sequence[Fill]) -> list[Fill]:
