@@ -1,8 +1,8 @@
 """The chat: read, plan, look up, write, verify — and nothing that is not verified is said.
 
-    read → plan → look → write → verify → done
-      └─────┴──────┴──────────┬──→ refuse      verify: a model's answer that does not hold is
-                  write ←─────┘                corrected once, then worded by code
+    read → plan → look → write (model) ─┬→ verify → done
+                    └──→ word (code) ───┘    ├→ write   corrected once
+    refuse ← any of them                     └→ word    then worded by code
 
 With a model, it chooses the lookups and writes the answer; without one, or where it fails, the
 parser and the wording by code do the same. Tools only read, so there is no way from a question to
@@ -40,7 +40,7 @@ from tools.evidence import Row
 from tools.toolbox import Toolbox
 
 NAME = "chat"
-CODE = "code"
+CODE, MODEL = "code", "model"
 ON, REFUSED, HOLDS, AGAIN, BY_CODE = (
     "goes on", "refused", "every statement holds", "corrected once", "worded by code",
 )  # fmt: skip
@@ -108,29 +108,35 @@ def look(state: ChatState, runtime: Runtime) -> ChatState:
         found = tuple(look_up(request, box, library) for request in state["requests"])
     except Refusal as refusal:
         return _refused(refusal)
-    writer = "model" if runtime.context.model is not None else CODE
-    return {"looked": found, "writer": writer, "tries": 0, "wrong": [], "outcome": ON}
+    way = ON if runtime.context.model is not None else BY_CODE
+    return {"looked": found, "tries": 0, "wrong": [], "outcome": way}
 
 
 def write(state: ChatState, runtime: Runtime) -> ChatState:
-    """Put what was found into sentences that cite it."""
-    if state["writer"] == CODE:
-        try:
-            return {"sentences": word_answers(state["looked"]), "outcome": ON}
-        except Refusal as refusal:
-            return _refused(refusal)
+    """The model's sentences about what was found."""
     named = short_ids(_rows(state))
     prompt = answer_prompt(state["question"], state["known"], named, state["wrong"])
     asked = ask(runtime.context, prompt, ChatAnswer)
     calls = [*state.get("calls", []), asked["call"]]
     if asked["failure"]:
         said = f"the answer was worded by code: {asked['failure']}"
-        notes = [*state.get("notes", []), said]
-        return {"writer": CODE, "calls": calls, "notes": notes, "sentences": [], "outcome": BY_CODE}
+        return {"calls": calls, "notes": [*state.get("notes", []), said], "outcome": BY_CODE}
     sentences = sentences_of(given(ChatAnswer, asked["answer"]), named)
     return {
-        "sentences": sentences, "calls": calls, "tries": state["tries"] + 1, "outcome": ON,
-    }  # fmt: skip
+        "sentences": sentences,
+        "writer": MODEL,
+        "calls": calls,
+        "tries": state["tries"] + 1,
+        "outcome": ON,
+    }
+
+
+def word(state: ChatState, runtime: Runtime) -> ChatState:  # noqa: ARG001
+    """The sentences that code makes of what was found."""
+    try:
+        return {"sentences": word_answers(state["looked"]), "writer": CODE, "outcome": ON}
+    except Refusal as refusal:
+        return _refused(refusal)
 
 
 def verify(state: ChatState, runtime: Runtime) -> ChatState:  # noqa: ARG001
@@ -145,7 +151,7 @@ def verify(state: ChatState, runtime: Runtime) -> ChatState:  # noqa: ARG001
         return {"wrong": wrong, "outcome": AGAIN}
     note = f"the model's answer did not hold and was replaced: {wrong[0]}"[:300]
     notes = [*state.get("notes", []), note]
-    return {"wrong": [], "writer": CODE, "notes": notes, "outcome": BY_CODE}
+    return {"wrong": [], "notes": notes, "outcome": BY_CODE}
 
 
 def refuse(state: ChatState, runtime: Runtime) -> ChatState:  # noqa: ARG001
@@ -193,15 +199,16 @@ def _way(state: dict[str, Any]) -> str:
 def build() -> Any:
     """The machine as a langgraph `StateGraph`."""
     graph = state_graph(ChatState)
-    for step in (read, plan, look, write, verify, refuse):
+    for step in (read, plan, look, write, word, verify, refuse):
         graph.add_node(step.__name__, step)
     graph.add_edge("__start__", "read")
     graph.add_conditional_edges("read", _way, {ON: "plan", REFUSED: "refuse"})
     graph.add_conditional_edges("plan", _way, {ON: "look", REFUSED: "refuse"})
-    graph.add_conditional_edges("look", _way, {ON: "write", REFUSED: "refuse"})
-    graph.add_conditional_edges("write", _way, {ON: "verify", BY_CODE: "write", REFUSED: "refuse"})
+    graph.add_conditional_edges("look", _way, {ON: "write", BY_CODE: "word", REFUSED: "refuse"})
+    graph.add_conditional_edges("write", _way, {ON: "verify", BY_CODE: "word"})
+    graph.add_conditional_edges("word", _way, {ON: "verify", REFUSED: "refuse"})
     graph.add_conditional_edges(
-        "verify", _way, {HOLDS: "__end__", AGAIN: "write", BY_CODE: "write", REFUSED: "refuse"}
+        "verify", _way, {HOLDS: "__end__", AGAIN: "write", BY_CODE: "word", REFUSED: "refuse"}
     )
     graph.add_edge("refuse", "__end__")
     return graph

@@ -149,6 +149,8 @@ ENTRIES: tuple[tuple[str, Effect], ...] = (
     (r"shares?", {"tool": "trades", "measure": "shares"}),
     (r"trades?|round trips?", {"tool": "trades", "noun": "trades"}),
     # Money, weakly
+    (r"how (?:did|does|do|has|have|is|are)\s+(?:(?:we|i|it|they|everything|things)\s+)?"
+     r"(?:do|done|doing|go|gone|going|fare|fared)(?! to)", {"tool": "trades", "measure": "pnl"}),
     (r"(?:make|made|earn(?:ed|ings)?|gain(?:ed|s)?|profits?|lose|lost|loss|losing|money)",
      {"tool": "trades", "measure": "pnl"}),
     # Filters

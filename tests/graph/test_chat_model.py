@@ -59,15 +59,19 @@ def ask(wired: Wiring, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
 
     @contextmanager
-    def serving(plan: Any, *written: Any) -> Iterator[tuple[Wiring, StandIn]]:
+    def serving(seconds: float, plan: Any, *written: Any) -> Iterator[tuple[Wiring, StandIn]]:
         with anthropic_stand_in(script(plan, *written)) as server:
             parameters = ModelParameters(
                 anthropic_base_url=server.url, retries=0, backoff_seconds=0.0
             )
-            yield replace(wired, model=LiveModel(parameters, PriceList()), seconds=2.0), server
+            model = LiveModel(parameters, PriceList())
+            model.prepare()
+            yield replace(wired, model=model, seconds=seconds), server
 
-    def asking(plan: Any, *written: Any, question: str = QUESTION) -> tuple[Reply, StandIn]:
-        with serving(plan, *written) as (model, server):
+    def asking(
+        plan: Any, *written: Any, question: str = QUESTION, seconds: float = 30.0
+    ) -> tuple[Reply, StandIn]:
+        with serving(seconds, plan, *written) as (model, server):
             return answer(question, model), server
 
     return asking
@@ -121,12 +125,15 @@ def test_a_lie_that_is_repeated_is_replaced_by_the_ledger(ask: Any, lie: dict[st
 
 @pytest.mark.parametrize(
     "broken",
-    ["not json", {"sentences": 3}, Fails(status=500), Hangs(seconds=3.0), Says(refuses=True)],
+    ["not json", {"sentences": 3}, Fails(status=500), Hangs(seconds=60.0), Says(refuses=True)],
     ids=["garbage", "schema", "error", "hang", "refusal"],
 )
 def test_whatever_fails_the_ledger_answers(ask: Any, broken: Any) -> None:
     for plan, written in ((PLAN, broken), (broken, broken)):
-        reply, _ = ask(plan, written, question="What was the P/L of NVDA in January?")
+        seconds = 4.0 if isinstance(broken, Hangs) else 30.0
+        reply, _ = ask(
+            plan, written, question="What was the P/L of NVDA in January?", seconds=seconds
+        )
         assert "$11.66 over 11 trades" in reply.text
         assert reply.writer == "code"
         assert reply.notes
@@ -191,5 +198,5 @@ def test_the_steps_can_be_watched(
 ) -> None:
     seen: list[Event] = []
     answer("P/L in January", replace(wired, progress=seen.append))
-    assert [event.step for event in seen] == ["read", "plan", "look", "write", "verify"]
+    assert [event.step for event in seen] == ["read", "plan", "look", "word", "verify"]
     assert seen[-1].outcome == "every statement holds"
