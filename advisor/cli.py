@@ -14,6 +14,7 @@ import typer
 from advisor.commands import (
     alerts,
     backtest,
+    chat,
     check,
     data,
     doctor,
@@ -46,6 +47,8 @@ app.command("sweep")(sweep.sweep)
 app.command("demo")(replay.demo)
 app.command("evaluate")(evaluate.evaluate)
 app.command("serve")(serve.serve)
+app.command("ask")(chat.ask)
+app.command("chat")(chat.chat)
 app.command("settings")(settings.settings)
 app.command("doctor")(doctor.doctor)
 app.add_typer(alerts.app, name="alerts")

@@ -13,13 +13,18 @@ from html import escape
 from io import BytesIO
 from typing import Any
 
-from graph import market_analysis, premarket, trade_validation
+from graph import chat, market_analysis, premarket, trade_validation
 from graph.machine import Machine
 from tools.errors import BadInput, NotConfigured
 
 MACHINES: Mapping[str, Machine] = {
     machine.name: machine
-    for machine in (market_analysis.MACHINE, trade_validation.MACHINE, premarket.MACHINE)
+    for machine in (
+        market_analysis.MACHINE,
+        trade_validation.MACHINE,
+        premarket.MACHINE,
+        chat.MACHINE,
+    )
 }
 ROW, BOX_HEIGHT, GAP, MARGIN, LETTER = 104, 34, 48, 24, 8
 INK, FILL, ACCENT = "#1f2937", "#eef2ff", "#6366f1"

@@ -16,6 +16,8 @@ from tools.ports import NewsReader
 
 if TYPE_CHECKING:
     from graph.checkpoints import Checkpoints
+    from graph.looking import Library
+    from tools.toolbox import Toolbox
 
 
 class History(Protocol):
@@ -54,7 +56,8 @@ class Wiring:
     `model` may be None where a machine has rules to fall back on (premarket). `seconds` is the
     deadline of one question. `news_hours` is how far back news is read. `mask` hides symbols,
     dates and the text of news from the model. `namespace` (the run's id) keeps the checkpoints of
-    different runs apart; without `checkpoints` nothing is kept.
+    different runs apart; without `checkpoints` nothing is kept. `ledger` and `library` are what
+    the chat answers from: read-only tools, and documents to search.
     """
 
     model: LanguageModel | None
@@ -67,6 +70,8 @@ class Wiring:
     namespace: str = ""
     checkpoints: "Checkpoints | None" = None
     progress: Progress | None = None
+    ledger: "Toolbox | None" = None
+    library: "Library | None" = None
 
 
 class Runtime(Protocol):

@@ -114,3 +114,63 @@ class ContextAnswer(_Answer):
     confidence: Number = Field(description="From 0 to 100")
     summary: Text = Field(description="What the trader reads, in a few sentences")
     evidence: Evidence
+
+
+class ChatLookup(_Answer):
+    """One thing to look up in the ledger."""
+
+    tool: Literal[
+        "trades", "signals", "skipped", "analyses", "account", "positions", "biases", "lanes",
+        "search",
+    ] = Field(description="Where to look; search finds documents by meaning")  # fmt: skip
+    symbols: Evidence = Field(description="Symbols of the watchlist; empty for all of them")
+    when: Line = Field(
+        description="The dates and times in the words of the question, such as: last 5 days, "
+        "January 8th at 11:20; empty for everything. Never a date that you worked out"
+    )
+    lane: Line = Field(description="advised, baseline or placebo; empty for the main one")
+    measure: Line = Field(description="A measure listed for the tool; empty for the records")
+    by: Literal["", "day", "symbol", "setup", "side", "exit_reason", "blocked_by", "ruling"]
+    pick: Literal["", "best", "worst"] = Field(description="The greatest or least of the measure")
+    setup: Literal["", "MR", "TC"]
+    side: Literal["", "long", "short"]
+    outcome: Literal["", "won", "lost"]
+    exit_reason: Line = Field(description="stop, trailing_stop, target, end_of_day, …; or empty")
+    ruling: Literal["", "approve", "reduce", "veto", "abstain"]
+    blocked_by: Line = Field(description="A risk check by name; or empty")
+    reason: bool = Field(description="Whether reasons are asked for as well as records")
+
+
+class ChatPlan(_Answer):
+    """The answer to `chat_plan`."""
+
+    refuse: Literal["", "out_of_scope", "future", "advice", "act"] = Field(
+        description="Why the question cannot be answered from the ledger; empty when it can"
+    )
+    lookups: Annotated[list[ChatLookup], AfterValidator(_few)] = Field(
+        description="At most three; empty when refused"
+    )
+
+
+class ChatDerivation(_Answer):
+    """A number made of the rows shown, which code makes again."""
+
+    operation: Literal["sum", "count", "mean", "difference"]
+    field: Line = Field(description="The value's name, such as pnl; empty for a count")
+    rows: Evidence = Field(description="Ids of the rows it is made of; two for a difference")
+
+
+class ChatSentence(_Answer):
+    """One sentence, and the rows in which everything it says stands."""
+
+    text: Text
+    rows: Evidence = Field(description="Ids of the rows it rests on, exactly as given")
+    derivations: Annotated[list[ChatDerivation], AfterValidator(_few)]
+
+
+class ChatAnswer(_Answer):
+    """The answer to `chat_answer`."""
+
+    sentences: Annotated[list[ChatSentence], AfterValidator(_few)] = Field(
+        description="The answer, sentence by sentence; empty when the rows do not answer"
+    )

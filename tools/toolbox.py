@@ -1,0 +1,271 @@
+"""What may be asked of a ledger: read-only tools with typed arguments, as of one moment.
+
+These are the only ways from a question to the numbers, whoever asks: the parser, a language model
+through its schema, or a person. Each takes a `Scope` and returns `Found`: the records in order,
+and figures over them. A tool never fails because there is nothing: a figure of no rows says 0,
+and that is a citation too. Where two records of the ledger contradict each other (a trade twice;
+trades that do not add up to the change of the account), both stand and `conflicts` says so.
+
+A trade belongs to the time at which it was closed; a signal, an analysis to the time of its bar.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+from quant_core.calendar import NEW_YORK, to_datetime, xnys
+from quant_core.types import (
+    Analysis,
+    DailyBias,
+    Decision,
+    Fill,
+    LaneDay,
+    Order,
+    Trade,
+    Transition,
+)
+from tools import figures, records_as_rows
+from tools.errors import BadInput
+from tools.evidence import Row
+from tools.records_as_rows import MINUTE, as_rows
+from tools.scopes import Scope, about, at, holds_signal, holds_trade, speaks_of, within
+from tools.store import Entry, Store
+
+R = TypeVar("R")
+T = TypeVar("T")
+LANES = ("advised", "baseline", "placebo")
+MARKET = "market"  # where the ledger keeps what all lanes share
+CENT = Decimal("0.01")
+
+
+class Conflict(NamedTuple):
+    """Two things in the ledger that cannot both be true, and the rows that say them."""
+
+    text: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a tool found: figures (the one over everything first), and the records in order."""
+
+    figures: tuple[Row, ...] = ()
+    rows: tuple[Row, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+
+    def all(self) -> dict[str, Row]:
+        """Every row by its id."""
+        doubted = [row for conflict in self.conflicts for row in conflict.rows]
+        return {row.id: row for row in (*self.figures, *self.rows, *doubted)}
+
+
+@dataclass(slots=True)
+class Toolbox:
+    """The tools over one run of an open ledger, as of a moment. Reads are kept for its life."""
+
+    store: Store
+    run_id: str
+    as_of: datetime
+    _kept: dict[Hashable, Any] = field(default_factory=dict)
+
+    # What there is
+
+    def lanes(self) -> tuple[str, ...]:
+        """The run's lanes that can be asked about, the main one first."""
+        there = self._once("lanes", lambda: self.store.heads(self.run_id))
+        return tuple(lane for lane in LANES if lane in there)
+
+    def symbols(self) -> tuple[str, ...]:
+        """The run's watchlist, in order; empty when nothing was ever recorded."""
+        found: dict[str, None] = {}
+        for lane in self.lanes():
+            found |= dict.fromkeys(
+                self._once(("symbols", lane), partial(self.store.watchlist, self.run_id, lane))
+            )
+        return tuple(found)
+
+    def sessions(self, lane: str) -> tuple[date, ...]:
+        """New York dates on which the lane has recorded anything by now, in order."""
+        dates = {one.date for one in self._days(lane)}
+        running = [one.as_of for one in self._read(Analysis, lane)]
+        running += [one.exit_time for one in self._read(Trade, lane)]
+        running += [one.start for one in self._read(Fill, lane)]
+        running += [one.signal.start for one in self._read(Decision, lane)]
+        running += [one.start for one in self._read(Transition, lane)]
+        if running:
+            dates.add(max(running).astimezone(NEW_YORK).date())
+        return tuple(sorted(dates))
+
+    # Tools
+
+    def trades(self, scope: Scope, by: figures.Group = "") -> Found:
+        """Closed trades, their profit and loss, and the same by day, symbol, setup, …"""
+        everything = self._rows(Trade, scope.lane, records_as_rows.trade)
+        rows = [row for row in everything if holds_trade(row, scope)]
+        dates = self._dates(scope) if by == "day" and scope.outcome is None else ()
+        made = figures.of_trades(about(scope), rows, by, dates)
+        return Found(figures=made, rows=tuple(rows), conflicts=self._conflicts(scope, rows))
+
+    def signals(self, scope: Scope, by: figures.Group = "") -> Found:
+        """Signals with plan and verdict, and how many were ordered, reduced, vetoed, refused."""
+        rows = self._signals(scope)
+        return Found(
+            figures=figures.of_signals(about(scope), rows, by), rows=tuple(rows),
+            conflicts=_repeated(rows),
+        )  # fmt: skip
+
+    def skipped(self, scope: Scope, by: figures.Group = "") -> Found:
+        """Signals that were not ordered, with the check or the verdict that refused them."""
+        rows = [row for row in self._signals(scope) if row.text("outcome") == "skipped"]
+        return Found(
+            figures=figures.of_signals(about(scope, "skipped"), rows, by), rows=tuple(rows),
+            conflicts=_repeated(rows),
+        )  # fmt: skip
+
+    def analyses(self, scope: Scope) -> Found:
+        """Market analyses with their multipliers, confidence and reasons."""
+        everything = self._rows(Analysis, scope.lane, records_as_rows.analysis)
+        rows = [row for row in everything if scope.holds(at(row, "time"))]
+        return Found(figures=figures.of_analyses(about(scope), rows), rows=tuple(rows))
+
+    def transitions(self, scope: Scope) -> Found:
+        """When symbols were armed, and when they went back to idle, and why."""
+        everything = self._rows(Transition, scope.lane, records_as_rows.transition)
+        rows = [row for row in everything if speaks_of(row, scope) and scope.holds(at(row, "time"))]
+        return Found(rows=tuple(rows))
+
+    def biases(self, scope: Scope) -> Found:
+        """What kind of day each symbol was expected to have; the same for every lane."""
+        rows = [
+            row
+            for row in self._rows(DailyBias, MARKET, records_as_rows.bias)
+            if speaks_of(row, scope) and within(date.fromisoformat(row.text("date")), scope)
+        ]
+        return Found(rows=tuple(rows), figures=figures.of_biases(about(scope), rows))
+
+    def account(self, scope: Scope) -> Found:
+        """The account at the beginning and end of each finished session."""
+        rows = [
+            row
+            for row in self._rows(LaneDay, scope.lane, records_as_rows.day)
+            if within(date.fromisoformat(row.text("date")), scope)
+        ]
+        return Found(rows=tuple(rows), figures=figures.of_days(about(scope), rows))
+
+    def positions(self, scope: Scope, *, when: datetime | None = None) -> Found:
+        """Positions open at a moment (now, unless an earlier one is named)."""
+        moment = self.as_of if when is None else min(when, self.as_of)
+        fills: dict[str, list[Fill]] = {}
+        for fill in self._read(Fill, scope.lane):
+            if fill.start + MINUTE <= moment and (
+                not scope.symbols or fill.symbol in scope.symbols
+            ):
+                fills.setdefault(fill.symbol, []).append(fill)
+        orders = {
+            one.symbol: one for one in self._read(Order, scope.lane) if one.decided_at <= moment
+        }
+        rows = [
+            records_as_rows.position(scope.lane, since, orders.get(symbol))
+            for symbol, done in fills.items()
+            if (since := _since_flat(done))
+        ]
+        return Found(figures=(figures.of_positions(about(scope), rows, moment),), rows=tuple(rows))
+
+    def compare_lanes(self, scope: Scope) -> Found:
+        """The trades of every lane over the same scope, and the difference to the baseline."""
+        parts = {lane: self.trades(replace(scope, lane=lane)) for lane in self.lanes()}
+        heads = {lane: found.figures[0] for lane, found in parts.items()}
+        rows = tuple(row for found in parts.values() for row in found.rows)
+        conflicts = tuple(said for found in parts.values() for said in found.conflicts)
+        differences = figures.of_lanes(about(scope), heads)
+        return Found(figures=(*heads.values(), *differences), rows=rows, conflicts=conflicts)
+
+    # How
+
+    def _signals(self, scope: Scope) -> list[Row]:
+        everything = self._rows(Decision, scope.lane, records_as_rows.signal)
+        return [row for row in everything if holds_signal(row, scope)]
+
+    def _dates(self, scope: Scope) -> tuple[date, ...]:
+        return tuple(one for one in self.sessions(scope.lane) if within(one, scope))
+
+    def _days(self, lane: str) -> Sequence[LaneDay]:
+        return self._read(LaneDay, lane)
+
+    def _conflicts(self, scope: Scope, trades: Sequence[Row]) -> tuple[Conflict, ...]:
+        """Trades that come twice, and sessions whose trades are not the account's change."""
+        said = [*_repeated(trades)]
+        if not scope.is_whole:
+            return tuple(said)
+        by_day: dict[date, list[Row]] = {}
+        for row in trades:
+            day = at(row, "exit_time").astimezone(NEW_YORK).date()
+            by_day.setdefault(day, []).append(row)
+        for row in self.account(scope).rows:
+            day, change = date.fromisoformat(row.text("date")), row.number("change")
+            one_day = about(replace(scope, first=day, last=day))
+            traded = figures.of_trades(one_day, by_day.get(day, []), "")[0]
+            pnl = traded.number("pnl") or Decimal(0)
+            if change is not None and abs(change - pnl) >= CENT and self._flat_over(scope, day):
+                said.append(
+                    Conflict(
+                        f"on {day} the trades add up to {pnl:.2f} USD, but the account changed by "
+                        f"{change:.2f} USD",
+                        (traded, row),
+                    )
+                )
+        return tuple(said)
+
+    def _flat_over(self, scope: Scope, day: date) -> bool:
+        """Whether nothing was held over a session's ends, so that trades are all that counts."""
+        session = xnys(day.year, day.year).on(day)
+        if session is None:
+            return False
+        ends = (to_datetime(session.open), to_datetime(session.close) + timedelta(minutes=1))
+        return not any(self.positions(Scope(lane=scope.lane), when=end).rows for end in ends)
+
+    def _rows(self, kind: type[R], lane: str, make: Callable[[str, R], Row]) -> list[Row]:
+        return self._once(("rows", kind, lane), partial(self._made, kind, lane, make))
+
+    def _made(self, kind: type[R], lane: str, make: Callable[[str, R], Row]) -> list[Row]:
+        entries = self._entries(kind, lane)
+        rows = as_rows(make, lane, [entry.record for entry in entries])
+        return [replace(row, seq=entry.seq) for row, entry in zip(rows, entries, strict=True)]
+
+    def _read(self, kind: type[R], lane: str) -> list[R]:
+        return [entry.record for entry in self._entries(kind, lane)]
+
+    def _entries(self, kind: type[R], lane: str) -> list[Entry[R]]:
+        if lane not in (*self.lanes(), MARKET):
+            there = ", ".join(self.lanes()) or "none"
+            raise BadInput(f"this run has no lane {lane!r}; it has {there}")
+        read = partial(self.store.entries, self.run_id, lane, kind, as_of=self.as_of)
+        return self._once((kind, lane), read)
+
+    def _once(self, name: Hashable, read: Callable[[], T]) -> T:
+        if name not in self._kept:
+            self._kept[name] = read()
+        found: T = self._kept[name]
+        return found
+
+
+def _repeated(rows: Sequence[Row]) -> tuple[Conflict, ...]:
+    again = "the same {kind} of {symbol} stands in it more than once"
+    return tuple(
+        Conflict(again.format(kind=row.kind, symbol=row.symbol), (row,))
+        for row in rows
+        if "~" in row.id
+    )
+
+
+def _since_flat(fills: Sequence[Fill]) -> list[Fill]:
+    """The fills since the symbol was last flat; empty when it is flat now."""
+    held = 0
+    since: list[Fill] = []
+    for fill in fills:
+        held += fill.side * fill.quantity
+        since = [*since, fill] if held else []
+    return since
