@@ -22,7 +22,7 @@ from quant_core.performance import ROUNDING, SESSIONS_PER_YEAR
 from quant_core.selection.sharpe import refuse_unknown
 
 BLOCKS = 16
-_NUMBERS_AT_ONCE = 2_000_000
+_NUMBERS_AT_ONCE = 50_000
 _ROUNDED = 1e-9  # what sums over halves keep of a Sharpe ratio, and then some
 
 
