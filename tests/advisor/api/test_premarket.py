@@ -178,8 +178,8 @@ def test_the_log_has_calls_and_findings_and_no_text_of_theirs(paid: Paid) -> Non
     assert {one["record"]["detail"] for one in found if one["kind"] == "finding"} == {
         "'N99' was not given"
     }
-    assert "SPY.z" in paid.calls[0].call.prompt.text
-    assert "SPY.z" not in json.dumps(calls)
+    assert "session.time" in paid.calls[0].call.prompt.text
+    assert "session.time" not in json.dumps(calls)
 
 
 def test_what_failed_is_an_alert_and_degrades_health(paid: Paid) -> None:
