@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,12 @@ from tests.advisor.test_model_replay import DAY, answers, run, settings
 from tests.stand_ins.anthropic import anthropic_stand_in
 from tests.stand_ins.server import Request
 from tests.stand_ins.steps import Fails, Step
+from tests.tools.store import examples as ex
+from tests.tools.store.conftest import where
 from tools.llm.calls import KeptCall
 from tools.store import Store
 
+__all__ = ["where"]  # a fixture
 January = tuple[Path, ReplayResult]
 PREMARKET_8 = datetime(2025, 1, 8, 13, 30, tzinfo=UTC)  # 08:30 New York
 
@@ -193,3 +196,47 @@ def test_what_failed_is_an_alert_and_degrades_health(paid: Paid) -> None:
     assert health["status"] == parts["premarket"]["state"] == "degraded"
     assert "DEGRADED" in parts["premarket"]["detail"]
     assert parts["model"]["state"] == "ok"
+
+
+# A premarket alone, on both databases
+
+
+@pytest.fixture
+def alone(where: str) -> Iterator[Store]:
+    """A ledger with one prepared morning and no trading, on either database."""
+    with Store.open(where) as store:
+        store.start_run("pm", kind="premarket", config_hash="c", code_version="v", config_json="{}")
+        records = [ex.SNAPSHOT, ex.CALL, ex.BIAS, ex.CONTEXT]
+        store.commit_cycle("pm", MARKET_LANE, None, records, None)
+        store.commit_cycle("pm", "advised", None, [replace(ASKED, as_of=ex.ANALYSIS.as_of)], None)
+        store.commit_cycle("pm", "advised", None, [ex.ANALYSIS], None)
+        yield store
+
+
+ASKED = replace(ex.CALL, machine="market_analysis")
+
+
+def test_a_prepared_morning_is_told_by_either_database(alone: Store, tmp_path: Path) -> None:
+    site = client(api(alone, tmp_path))
+    told = get(site, "/api/daily-bias", symbol="nvda")
+    assert (told["date"], told["lane"]) == ("2026-01-05", MARKET_LANE)
+    (bias,) = told["data"]
+    assert (bias["premarket_price"], bias["price_note"]) == (None, "no bar since 04:00")
+    assert told["context"]["vix_date"] == "2026-01-02"
+    unknown = site.get("/api/daily-bias", params={"symbol": "TSLA"})
+    assert unknown.status_code == 404
+    assert "NVDA" in unknown.json()["detail"]
+    assert get(site, "/api/runs")["data"][0]["symbols"] == ["NVDA"]
+    asked = {"lane": MARKET_LANE, "kind": "bias"}
+    for first, count in (("2026-01-05", 1), ("2026-01-06", 0)):
+        assert len(get(site, "/api/log", **asked, start_date=first)["data"]) == count
+        assert len(get(site, "/api/log", **asked, end_date=first)["data"]) == 1
+    assert get(site, "/api/log", **asked, end_date="2026-01-04")["data"] == []
+    (alert,) = get(site, "/api/alerts", lane=MARKET_LANE)["data"]
+    assert (alert["source"], alert["message"]) == ("premarket", "timeout")
+    (analysis,) = get(site, "/api/market-analysis")["data"]
+    (call,) = analysis["calls"]
+    assert call["cost_usd"] == float(ASKED.call.cost_usd)
+    assert call["latency_seconds"] == ASKED.call.latency
+    cost = get(site, "/api/lanes")["lanes"][0]["model_cost"]
+    assert (cost["calls"], cost["tokens_in"]) == (2, 2 * ASKED.call.tokens_in)
