@@ -13,10 +13,11 @@ from typing import Literal, get_args
 
 import msgspec
 
-Kind = Literal["bias", "analysis", "signal", "skip", "trade", "day", "week"]
+Kind = Literal["bias", "context", "analysis", "signal", "skip", "trade", "day", "week"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 KIND_MEANING: dict[Kind, str] = {
     "bias": "what kind of day a symbol was expected to have",
+    "context": "the market as a whole before the open",
     "analysis": "a view of the market and the multipliers it asked for",
     "signal": "a setup that triggered and was ordered, with verdict and plan",
     "skip": "a signal that was not traded, or an order that did not fill, and why",
@@ -24,6 +25,8 @@ KIND_MEANING: dict[Kind, str] = {
     "day": "a session of a lane",
     "week": "a trading week of a lane",
 }
+# What all lanes of a run share stands in a lane of its own: the premarket.
+SHARED_LANE = "market"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -58,7 +58,8 @@ class View:
             mask &= self.known_at >= instant(where.since)
         if where.until is not None:
             mask &= self.known_at < instant(where.until)
-        for name, wanted in (("kind", where.kinds), ("lane", where.lanes), ("run", where.runs)):
+        named_in = (("kind", where.kinds), ("lane", where.lanes_read), ("run", where.runs))
+        for name, wanted in named_in:
             if wanted:
                 codes = [self.code_of[name].get(word, -1) for word in wanted]
                 mask &= np.isin(self.codes[name], codes)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from rag.documents import KINDS, Document, Kind
+from rag.documents import KINDS, SHARED_LANE, Document, Kind
 from tools.errors import BadInput
 
 SCHEMA = 1
@@ -32,8 +32,8 @@ K = TypeVar("K", int, str)
 class Filters:
     """What a hit must satisfy; an empty tuple or None asks nothing.
 
-    A document passes `symbols` when it speaks of any of them. Times bound when it became known:
-    since <= known_at < until.
+    A document passes `symbols` when it speaks of any of them, and `lanes` when it is of one of them
+    or shared by all. Times bound when it became known: since <= known_at < until.
     """
 
     symbols: tuple[str, ...] = ()
@@ -57,6 +57,11 @@ class Filters:
                 f"since ({self.since}) is not before until ({self.until}); nothing lies between"
             )
         object.__setattr__(self, "symbols", tuple(symbol.upper() for symbol in self.symbols))
+
+    @property
+    def lanes_read(self) -> tuple[str, ...]:
+        """The lanes asked for with the one that they share; none when all are."""
+        return (*self.lanes, SHARED_LANE) if self.lanes else ()
 
 
 ANYTHING = Filters()

@@ -3,7 +3,16 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from quant_core.types import Analysis, Decision, LaneDay, OrderRejection, RiskChange, Trade
+from quant_core.types import (
+    Analysis,
+    DailyBias,
+    Decision,
+    LaneDay,
+    MarketContext,
+    OrderRejection,
+    RiskChange,
+    Trade,
+)
 from rag import records
 from rag.documents import Document, Source
 from rag.summaries import LaneHistory, summaries
@@ -22,6 +31,8 @@ def of_lane(store: Store, run: str, lane: str, *, as_of: datetime) -> list[Docum
     source = Source(run, lane, store.watchlist(run, lane))
     history = LaneHistory(
         source=source,
+        biases=store.entries(run, lane, DailyBias, as_of=as_of),
+        contexts=store.entries(run, lane, MarketContext, as_of=as_of),
         analyses=store.entries(run, lane, Analysis, as_of=as_of),
         decisions=store.entries(run, lane, Decision, as_of=as_of),
         order_rejections=store.entries(run, lane, OrderRejection, as_of=as_of),
@@ -40,6 +51,8 @@ def of_history(history: LaneHistory, *, as_of: datetime) -> list[Document]:
         for entry in history.decisions
     }
     return [
+        *(records.from_bias(source, entry) for entry in history.biases),
+        *(records.from_context(source, entry) for entry in history.contexts),
         *(records.from_analysis(source, entry) for entry in history.analyses),
         *(records.from_decision(source, entry) for entry in history.decisions),
         *(records.from_order_rejection(source, entry) for entry in history.order_rejections),

@@ -113,7 +113,7 @@ def filters(as_of: int, where: Filters) -> list[Body]:
     for name, values in (
         ("symbols", where.symbols),
         ("kind", where.kinds),
-        ("lane", where.lanes),
+        ("lane", where.lanes_read),
         ("run", where.runs),
     ):
         if values:

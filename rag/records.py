@@ -4,13 +4,22 @@ A refused signal is a `skip`, an ordered one a `signal`; the same goes for an or
 fill. The document of a trade repeats the verdict on its signal, which was known long before.
 """
 
+import math
 import re
 from collections.abc import Iterable
-from datetime import date, datetime
-from typing import Protocol
+from datetime import datetime
 
 from quant_core.calendar import NEW_YORK
-from quant_core.types import Analysis, Decision, OrderRejection, Status, Trade, Verdict
+from quant_core.types import (
+    Analysis,
+    DailyBias,
+    Decision,
+    MarketContext,
+    OrderRejection,
+    Status,
+    Trade,
+    Verdict,
+)
 from rag.documents import Document, Kind, Source
 from rag.telling import (
     EXITS,
@@ -31,42 +40,39 @@ from tools.store import Entry
 _TICKER = re.compile(r"[A-Z][A-Z.]{0,6}")
 
 
-class Bias(Protocol):
-    """What a daily bias must say to be told."""
-
-    @property
-    def symbol(self) -> str:
-        """The symbol it is about."""
-        ...
-
-    @property
-    def date(self) -> date:
-        """The New York date it is for."""
-        ...
-
-    @property
-    def bias(self) -> str:
-        """`bullish`, `bearish` or `choppy`."""
-        ...
-
-    @property
-    def confidence(self) -> float:
-        """0 to 100."""
-        ...
-
-    @property
-    def reasoning(self) -> str:
-        """Why."""
-        ...
-
-
-def from_bias(source: Source, seq: int, known_at: datetime, bias: Bias) -> Document:
-    """The expectation for a symbol's day."""
-    text = (
+def from_bias(source: Source, entry: Entry[DailyBias]) -> Document:
+    """What kind of day a symbol was expected to have, and why."""
+    bias = entry.record
+    parts = [
         f"Daily bias of {bias.symbol} for {day(bias.date)}: {bias.bias}, confidence "
-        f"{bias.confidence:.0f}. Known at {clock(known_at)} New York. {_sentence(bias.reasoning)}"
-    )
-    return _document(source, "bias", seq, known_at, {bias.symbol}, text)
+        f"{bias.confidence:.0f}. Known at {clock(entry.known_at)} New York, by {bias.analyst}.",
+        _degraded(bias),
+        f"Reasoning: {_sentence(bias.reasoning)}" if bias.reasoning else "",
+        f"News: {_sentence(bias.news_summary)}" if bias.news_summary else "",
+    ]
+    if math.isfinite(bias.premarket_price):
+        parts.append(f"Premarket price {dollars(bias.premarket_price)}.")
+    elif bias.price_note:
+        parts.append(f"Premarket price: {_sentence(bias.price_note)}")
+    return _document(
+        source, "bias", entry.seq, entry.known_at, {bias.symbol}, _joined(parts)
+    )  # fmt: skip
+
+
+def from_context(source: Source, entry: Entry[MarketContext]) -> Document:
+    """The market as a whole before the open; SPY stands for it."""
+    context = entry.record
+    # No other date than its own, and not the word that names the symbols' opinions: they are asked
+    # for by both.
+    vix = f"{context.vix:.2f}" if math.isfinite(context.vix) else "not known"
+    parts = [
+        f"Market context of {day(context.date)} before the open: {context.bias}, confidence "
+        f"{context.confidence:.0f}, volatility {context.volatility}, last close of VIX {vix}. "
+        f"Known at {clock(entry.known_at)} New York, by {context.analyst}.",
+        _degraded(context),
+        _sentence(context.summary),
+    ]
+    return _document(source, "context", entry.seq, entry.known_at, {"SPY"}, _joined(parts))
 
 
 def from_analysis(source: Source, entry: Entry[Analysis]) -> Document:
@@ -177,6 +183,13 @@ def _document(
         text=text,
         cites=tuple(source.row(number) for number in (cites or [seq])),
     )
+
+
+def _degraded(opinion: DailyBias | MarketContext) -> str:
+    """Why the rules spoke where a model was asked; nothing when none failed."""
+    if opinion.status is not Status.DEGRADED:
+        return ""
+    return f"DEGRADED: {_sentence(opinion.degraded_reason or 'no reason was given')}"
 
 
 def _refused(decision: Decision) -> str:

@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from quant_core.calendar import NEW_YORK, to_datetime, xnys
-from quant_core.types import Analysis, Decision, LaneDay, OrderRejection, RiskChange, Status, Trade
+from quant_core.types import (
+    Analysis,
+    DailyBias,
+    Decision,
+    LaneDay,
+    MarketContext,
+    OrderRejection,
+    RiskChange,
+    Status,
+    Trade,
+)
 from rag.documents import Document, Source
 from rag.telling import SETUPS, clock, count, day, dollars, result, side
 from tools.store import Entry
@@ -23,6 +33,8 @@ class LaneHistory:
     """What a lane's ledger says, by type, in the order in which it was written."""
 
     source: Source
+    biases: Sequence[Entry[DailyBias]] = ()
+    contexts: Sequence[Entry[MarketContext]] = ()
     analyses: Sequence[Entry[Analysis]] = ()
     decisions: Sequence[Entry[Decision]] = ()
     order_rejections: Sequence[Entry[OrderRejection]] = ()

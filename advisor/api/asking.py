@@ -18,7 +18,8 @@ LaneName = Annotated[
     str | None,
     Query(
         pattern=r"^[a-z_]{1,32}$",
-        description="advised, baseline or placebo; the advised lane, or the only one, without it.",
+        description="advised, baseline or placebo; the advised lane, or the only one, without it. "
+        "The lane market holds what all of them share: the premarket's biases and news.",
     ),
 ]
 AsOf = Annotated[

@@ -5,6 +5,7 @@ from typing import Any
 
 from advisor.api import schemas
 from quant_core import types
+from tools.llm.calls import KeptCall
 from tools.store import codec
 from tools.store.paging import Entry
 
@@ -71,6 +72,80 @@ def multipliers(value: types.Multipliers) -> schemas.Multipliers:
     return schemas.Multipliers(
         mr_arm=first, mr_trigger=second, tc_arm=third, tc_trigger=fourth
     )  # fmt: skip
+
+
+def bias(entry: Entry[types.DailyBias]) -> schemas.DailyBias:
+    """What a symbol's day was expected to be."""
+    one = entry.record
+    return schemas.DailyBias(
+        id=entry.seq,
+        known_at=entry.at,
+        symbol=one.symbol,
+        date=one.date,
+        bias=one.bias,
+        confidence=number(one.confidence),
+        reasoning=one.reasoning,
+        news_summary=one.news_summary,
+        premarket_price=number(one.premarket_price),
+        premarket_price_at=one.premarket_price_at,
+        price_note=one.price_note,
+        evidence=list(one.evidence),
+        analyst=one.analyst,
+        status=one.status.value,
+        degraded_reason=one.degraded_reason,
+    )
+
+
+def market_context(entry: Entry[types.MarketContext]) -> schemas.MarketContext:
+    """The market as a whole before the open."""
+    one = entry.record
+    return schemas.MarketContext(
+        id=entry.seq,
+        known_at=entry.at,
+        date=one.date,
+        bias=one.bias,
+        volatility=one.volatility,
+        vix=number(one.vix),
+        vix_date=one.vix_date,
+        confidence=number(one.confidence),
+        summary=one.summary,
+        evidence=list(one.evidence),
+        analyst=one.analyst,
+        status=one.status.value,
+        degraded_reason=one.degraded_reason,
+    )
+
+
+def model_call(entry: Entry[KeptCall]) -> schemas.ModelCallEntry:
+    """A question to a model, without its texts: those stay in the ledger."""
+    kept, call = entry.record, entry.record.call
+    return schemas.ModelCallEntry(
+        id=entry.seq,
+        known_at=entry.at,
+        machine=kept.machine,
+        about=kept.about,
+        prompt=f"{call.prompt.id}.v{call.prompt.version}",
+        model=call.model,
+        outcome=call.outcome.value,
+        tokens_in=call.tokens_in,
+        tokens_out=call.tokens_out,
+        cost_usd=float(call.cost_usd),
+        latency_seconds=number(call.latency),
+    )
+
+
+def finding(entry: Entry[types.AnswerFinding]) -> schemas.Finding:
+    """What the bounds made of a claim."""
+    one = entry.record
+    return schemas.Finding(
+        id=entry.seq,
+        known_at=entry.at,
+        machine=one.machine,
+        about=one.about,
+        kind=one.kind,
+        field=one.field,
+        detail=one.detail,
+    )
 
 
 def signal(entry: Entry[types.Decision]) -> schemas.Signal:
@@ -222,6 +297,10 @@ LOGGED: dict[schemas.EntryKind, tuple[codec.Kind[Any], Any]] = {
     "order_rejection": (codec.ORDER_REJECTIONS, order_rejection),
     "risk": (codec.RISK_CHANGES, risk_change),
     "day": (codec.LANE_DAYS, day),
+    "bias": (codec.DAILY_BIASES, bias),
+    "market_context": (codec.MARKET_CONTEXTS, market_context),
+    "model_call": (codec.LLM_CALLS, model_call),
+    "finding": (codec.LLM_FINDINGS, finding),
 }
 
 

@@ -195,6 +195,98 @@ class Analysis(Answer):
     degraded_reason: str
 
 
+class ModelCall(Answer):
+    """One question to a language model: which, what it cost, how it ended."""
+
+    prompt: str = Field(description="Template and version.", examples=["market_analysis.v1"])
+    model: str = Field(
+        description="The model that answered, or was tried last; empty: none was.",
+        examples=["anthropic:claude-sonnet-5-5"],
+    )
+    outcome: str = Field(description="answer, or why there is none.", examples=["answer"])
+    tokens_in: int = Field(examples=[3120])
+    tokens_out: int = Field(examples=[240])
+    cost_usd: float = Field(
+        description="Dollars of all its attempts; the budget's hold where no bill came.",
+        examples=[0.0129],
+    )
+    latency_seconds: float | None = Field(description="From question to outcome.", examples=[2.4])
+
+
+class ModelCallEntry(ModelCall):
+    """A question to a model as the decision log has it."""
+
+    id: RecordId
+    known_at: datetime
+    machine: str = Field(description="Who asked.", examples=["market_analysis"])
+    about: str = Field(description="A symbol; empty: the market.", examples=["NVDA"])
+
+
+class ModelCost(Answer):
+    """What questions to language models cost together."""
+
+    calls: int
+    usd: Money
+    tokens_in: int
+    tokens_out: int
+
+
+class Finding(Answer):
+    """What the bounds made of one claim in a model's answer: clamped, replaced, rejected, cut."""
+
+    id: RecordId
+    known_at: datetime
+    machine: str = Field(examples=["market_analysis"])
+    about: str = Field(description="A symbol; empty: the market.")
+    kind: str = Field(examples=["clamped"])
+    field: str = Field(examples=["multipliers.mr_arm"])
+    detail: str
+
+
+class PaidAnalysis(Analysis):
+    """An analysis with the questions to models that led to it; none for the rules."""
+
+    calls: list[ModelCall]
+
+
+class DailyBias(Answer):
+    """What kind of day a symbol was expected to have, before the open."""
+
+    id: RecordId
+    known_at: datetime
+    symbol: str = Field(examples=["NVDA"])
+    date: Date
+    bias: Literal["bullish", "bearish", "choppy"]
+    confidence: float | None = Field(description="0 to 100.", examples=[65.0])
+    reasoning: str = Field(examples=["higher-timeframe trend +1; swings HH"])
+    news_summary: str = Field(examples=["2 items; latest 01-08 08:02 …"])
+    premarket_price: Price
+    premarket_price_at: datetime | None
+    price_note: str = Field(description="Why there is no premarket price; empty: there is.")
+    evidence: list[str] = Field(examples=[["NVDA.htf_trend"]])
+    analyst: str = Field(examples=["rules.v1"])
+    status: Status
+    degraded_reason: str
+
+
+class MarketContext(Answer):
+    """The market as a whole before the open; the bias is that of SPY, which stands for it."""
+
+    id: RecordId
+    known_at: datetime
+    date: Date
+    bias: Literal["bullish", "bearish", "choppy"]
+    volatility: Literal["low", "normal", "high"]
+    vix: float | None = Field(description="The close of `vix_date`; null: not known.")
+    vix_date: Date | None
+    confidence: float | None = Field(description="0 to 100.")
+    summary: str = Field(examples=["SPY bullish; VIX 17.70 (normal)."])
+    evidence: list[str]
+    analyst: str = Field(examples=["rules.v1"])
+    status: Status
+    degraded_reason: str
+
+
 class Check(Answer):
     """One line of a risk decision; for a size cap `before` and `after` are shares."""
 
@@ -316,9 +408,33 @@ class TradeStory(Located):
 
 
 EntryKind = Literal[
-    "trade", "signal", "analysis", "transition", "fill", "order_rejection", "risk", "day"
+    "trade",
+    "signal",
+    "analysis",
+    "transition",
+    "fill",
+    "order_rejection",
+    "risk",
+    "day",
+    "bias",
+    "market_context",
+    "model_call",
+    "finding",
 ]
-EntryRecord = Trade | Signal | Analysis | Transition | Fill | OrderRejection | RiskChange | Day
+EntryRecord = (
+    Trade
+    | Signal
+    | Analysis
+    | Transition
+    | Fill
+    | OrderRejection
+    | RiskChange
+    | Day
+    | DailyBias
+    | MarketContext
+    | ModelCallEntry
+    | Finding
+)
 
 
 class LogEntry(Answer):
@@ -336,7 +452,7 @@ class Alert(Answer):
     id: RecordId
     known_at: datetime
     severity: Literal["critical", "warning"]
-    source: Literal["risk", "analysis", "validation"]
+    source: Literal["risk", "analysis", "validation", "premarket"]
     symbol: str | None
     message: str
 
@@ -411,6 +527,13 @@ class Snapshot(Answer):
     incomplete: list[str] = Field(description="What is missing; such a symbol does not arm.")
 
 
+class DailyBiases(Listing[DailyBias]):
+    """The biases of one session, in watchlist order, with the market's context."""
+
+    date: Date | None = Field(description="null: no session was prepared.", examples=["2025-01-08"])
+    context: MarketContext | None
+
+
 class WatchlistRow(Answer):
     """One symbol of the watchlist, now."""
 
@@ -467,6 +590,9 @@ class LaneSummary(Answer):
     rulings: dict[str, int] = Field(description="Verdicts, by ruling.")
     analyses: int
     degraded: int = Field(description="Analyses that did not come about as intended.")
+    model_cost: ModelCost = Field(
+        description="Questions to models; those of the premarket are charged to the advised lane."
+    )
 
 
 class LaneDifference(Answer):

@@ -53,6 +53,26 @@ class TradeSum:
 
 
 @dataclass(frozen=True, slots=True)
+class CallSum:
+    """Questions to models added up exactly, in dollars."""
+
+    calls: int = 0
+    usd: Decimal = Decimal(0)
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    @classmethod
+    def total(cls, values: Sequence["CallSum"]) -> "CallSum":
+        """All of them together."""
+        return cls(
+            sum(one.calls for one in values),
+            sum((one.usd for one in values), Decimal(0)),
+            sum(one.tokens_in for one in values),
+            sum(one.tokens_out for one in values),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Fold(Generic[V]):
     """How the rows of a kind in one session become a value; rows are (seq, *names), stored."""
 
@@ -125,6 +145,11 @@ class SessionSums:
         _, values, rest = self._folded(place, _ANALYSES, as_of)
         total: Counter[str] = sum([*values, rest], Counter())
         return total.total(), total["DEGRADED"]
+
+    def model_calls(self, place: Place, *, as_of: datetime) -> CallSum:
+        """The questions to models of a lane."""
+        _, values, rest = self._folded(place, _CALLS, as_of)
+        return CallSum.total([*values, rest])
 
     def _open_date(self, place: Place, days: list[Entry[LaneDay]], as_of: datetime) -> date:
         span = Span(days[-1].seq if days else 0)
@@ -213,6 +238,16 @@ def _count_signals(rows: Sequence[Any]) -> Counter[str]:
     return found
 
 
+def _sum_calls(rows: Sequence[Any]) -> CallSum:
+    return CallSum(
+        calls=len(rows),
+        usd=sum((Decimal(row[1]) for row in rows), Decimal(0)),
+        tokens_in=sum(int(row[2]) for row in rows),
+        tokens_out=sum(int(row[3]) for row in rows),
+    )
+
+
 _TRADES = Fold(codec.TRADES, ("pnl", "fees"), _sum_trades)
 _SIGNALS = Fold(codec.DECISIONS, ("ruling", "blocked_by", "quantity"), _count_signals)
+_CALLS = Fold(codec.LLM_CALLS, ("cost_usd", "tokens_in", "tokens_out"), _sum_calls)
 _ANALYSES = Fold(codec.ANALYSES, ("status",), lambda rows: Counter(row[1] for row in rows))

@@ -13,10 +13,13 @@ from advisor.api.problems import bad_request, not_found
 from advisor.api.sums import SessionSums
 from quant_core.calendar import NEW_YORK, to_minute
 from tools.errors import NoData
-from tools.store.paging import Pages, Place, RunPlace, Span
+from tools.store import codec
+from tools.store.columns import Day
+from tools.store.paging import END, Pages, Place, RunPlace, Span
 
 _PREFERRED = ("advised", "baseline")
 _NOT_TRADED = "market"
+_day = Day()
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -97,17 +100,26 @@ class LedgerView:
         return Scope(place=place, run=run, as_of=moment, asked=as_of)
 
     def market(self, scope: Scope) -> Place:
-        """The lane that holds what all lanes share: the premarket snapshots."""
+        """The lane that holds what all lanes share: the premarket."""
         found = scope.run.lanes.get(_NOT_TRADED)
         return found or Place(key=scope.run.key, run=scope.run.run, lane=_NOT_TRADED)
+
+    def symbols(self, scope: Scope) -> tuple[str, ...]:
+        """The watchlist; of what has not traded (a premarket), the symbols that were prepared."""
+        if scope.place.symbols:
+            return scope.place.symbols
+        prepared = self.pages.columns(
+            codec.SNAPSHOTS, self.market(scope), ("symbol",), as_of=scope.as_of
+        )
+        return tuple(dict.fromkeys(row[0] for row in prepared))
 
     def symbol(self, scope: Scope, symbol: str | None) -> str | None:
         """A symbol as the watchlist writes it; a problem for one that is not on it."""
         if symbol is None:
             return None
-        name = symbol.upper()
-        if name not in scope.place.symbols:
-            known = ", ".join(scope.place.symbols) or "empty"
+        name, watched = symbol.upper(), self.symbols(scope)
+        if name not in watched:
+            known = ", ".join(watched) or "empty"
             raise not_found(
                 "unknown-symbol", f"{name} is not on the watchlist of this run: {known}."
             )
@@ -119,7 +131,17 @@ class LedgerView:
             raise bad_request(
                 "impossible-dates", f"start_date {first} lies after end_date {last}; swap them."
             )
+        if scope.place.lane == _NOT_TRADED:
+            return self._prepared(scope, first, last)
         return self.sums.span(scope.place, first, last, as_of=scope.as_of)
+
+    def _prepared(self, scope: Scope, first: date | None, last: date | None) -> Span:
+        """The records of premarkets: each begins with the snapshots of its session."""
+        rows = self.pages.columns(codec.SNAPSHOTS, scope.place, ("seq", "date"), as_of=scope.as_of)
+        starts = [(_day.read(day), int(seq)) for seq, day in rows]
+        after = 0 if first is None else next((q - 1 for d, q in starts if d >= first), END)
+        through = END if last is None else next((q - 1 for d, q in starts if d > last), END)
+        return Span(after, through)
 
 
 def _moment(kind: str, asked: datetime | None) -> datetime:

@@ -20,10 +20,6 @@ def evaluate(
     daily: Annotated[
         Path | None, typer.Option(help="The run's daily bars, if they have moved.")
     ] = None,
-    recordings: Annotated[
-        Path | None,
-        typer.Option(help="The models' recordings, if they are not in the run's folder."),
-    ] = None,
     placebos: Annotated[
         int, typer.Option(min=0, max=1000, help="Random orders of each day's multipliers.")
     ] = 20,
@@ -33,11 +29,8 @@ def evaluate(
     from advisor.evaluation import Elsewhere, as_plain, write_evaluation
     from advisor.evaluation import evaluate as run
     from advisor.evaluation.terminal import terminal_evaluation
-    from tools.errors import BadInput
 
-    if recordings is not None and len(runs) > 1:
-        raise BadInput("--recordings goes with one run; evaluate the runs one at a time")
-    elsewhere = Elsewhere(bars=tuple(bars or ()), daily=daily, recordings=recordings)
+    elsewhere = Elsewhere(bars=tuple(bars or ()), daily=daily)
     with console().status("Evaluating …") as status:
         found = run(runs, elsewhere, placebos, lambda text: status.update(f"Evaluating {text} …"))
     write_evaluation(found, out)

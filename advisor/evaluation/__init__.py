@@ -63,7 +63,7 @@ def _joined(runs: Sequence[KeptRun], again: Sequence[Rerun]) -> Evaluation:
     spent = _costs(runs)
     decisions = [one for kept in runs for one in kept.lanes["advised"].decisions]
     signals = [one for rerun in again for one in rerun.signals]
-    calls = [call for kept in runs for call in kept.calls or []]
+    calls = [call for kept in runs for call in kept.calls]
     return Evaluation(
         runs=[_identity(kept) for kept in runs],
         dates=[str(day) for day in dates],
@@ -115,12 +115,10 @@ def _validated(runs: Sequence[KeptRun]) -> bool:
 
 
 def _costs(runs: Sequence[KeptRun]) -> list[SessionCost] | None:
-    """Cost by session; None where no model was asked, or of some run it is not known."""
+    """Cost by session; None where no model was asked."""
     if not any(kept.options.asks_model for kept in runs):
         return None
-    if any(kept.options.asks_model and kept.calls is None for kept in runs):
-        return None
-    return [one for kept in runs for one in costs(kept.calls or [], kept.dates)]
+    return [one for kept in runs for one in costs(kept.calls, kept.dates)]
 
 
 def _differences(

@@ -1,11 +1,10 @@
-"""What models cost and how long they took, from the recordings of a run.
+"""What models cost and how long they took, from the calls that a run's ledger keeps.
 
-A call belongs to the session that its prompt states (`session.time`, written by code). A masked
-prompt states none: such calls are charged in equal parts to all sessions of the run. What could
-not be measured (an estimated cost, where no bill came) counts as what was reserved for it.
+A call belongs to the session that was asked about (its `as_of`): premarkets, analyses and verdicts
+alike. What could not be measured (an estimated cost, where no bill came) counts as what was
+reserved for it.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,9 +12,9 @@ from datetime import date
 import numpy as np
 
 from quant_core.bars import Floats
-from tools.llm import LlmCall
+from quant_core.calendar import NEW_YORK
+from tools.llm.calls import KeptCall, LlmCall
 
-_STATED = re.compile(r"^session\.time = (\d{4}-\d{2}-\d{2}) ", re.MULTILINE)
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 
 
@@ -24,10 +23,10 @@ class SessionCost:
     """One session's questions to models."""
 
     date: date
-    calls: float
+    calls: int
     usd: float
-    tokens_in: float
-    tokens_out: float
+    tokens_in: int
+    tokens_out: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +42,20 @@ class Latency:
     longest: float
 
 
-def costs(calls: Sequence[LlmCall], dates: Sequence[date]) -> list[SessionCost]:
+def costs(calls: Sequence[KeptCall], dates: Sequence[date]) -> list[SessionCost]:
     """The cost of each session, in the order of `dates`."""
-    columns = np.zeros((len(dates), 4))
-    place = {str(day): row for row, day in enumerate(dates)}
-    for call in calls:
-        spent = (1.0, float(call.cost_usd), call.tokens_in, call.tokens_out)
-        stated = _session_of(call)
-        if stated in place:
-            columns[place[stated]] += spent
-        else:
-            columns += np.array(spent) / len(dates)
+    by_day: dict[date, list[LlmCall]] = {day: [] for day in dates}
+    for kept in calls:
+        by_day[kept.as_of.astimezone(NEW_YORK).date()].append(kept.call)
     return [
-        SessionCost(date=day, calls=count, usd=usd, tokens_in=tokens_in, tokens_out=tokens_out)
-        for day, (count, usd, tokens_in, tokens_out) in zip(dates, columns.tolist(), strict=True)
+        SessionCost(
+            date=day,
+            calls=len(own),
+            usd=float(sum(call.cost_usd for call in own)),
+            tokens_in=sum(call.tokens_in for call in own),
+            tokens_out=sum(call.tokens_out for call in own),
+        )
+        for day, own in by_day.items()
     ]
 
 
@@ -65,10 +64,10 @@ def usd_by_session(found: Sequence[SessionCost]) -> Floats:
     return np.array([one.usd for one in found])
 
 
-def latencies(calls: Sequence[LlmCall]) -> list[Latency]:
+def latencies(calls: Sequence[KeptCall]) -> list[Latency]:
     """Quantiles for each prompt version and model that was asked; no calls, no rows."""
     groups: dict[tuple[str, str], list[float]] = {}
-    for call in calls:
+    for call in (kept.call for kept in calls):
         key = f"{call.prompt.id}.v{call.prompt.version}", call.model or "nobody"
         groups.setdefault(key, []).append(call.latency)
     rows = []
@@ -81,8 +80,3 @@ def latencies(calls: Sequence[LlmCall]) -> list[Latency]:
             )
         )  # fmt: skip
     return rows
-
-
-def _session_of(call: LlmCall) -> str:
-    stated = _STATED.search(call.prompt.text)
-    return stated[1] if stated else ""

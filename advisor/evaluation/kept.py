@@ -11,16 +11,16 @@ from datetime import date
 from pathlib import Path
 
 from advisor import code_version
-from advisor.bootstrap import RECORDINGS, ReplayOptions
+from advisor.bootstrap import ReplayOptions
 from advisor.demo import demo_market
 from advisor.market import Market, MarketRequest, prepare_market
-from advisor.replay import LEDGER, UnfinishedRun, identity_of
+from advisor.replay import LEDGER, MARKET_LANE, UnfinishedRun, identity_of
 from advisor.requests import KeptRequest, kept_request
 from advisor.settings import Settings
 from quant_core.calendar import to_datetime
 from quant_core.types import Analysis, Decision, LaneDay
 from tools.errors import BadInput, BookMismatch, NoData
-from tools.llm import LlmCall, RecordingsFile
+from tools.llm.calls import KeptCall
 from tools.store.runs import Run
 from tools.store.store import Store
 
@@ -38,7 +38,7 @@ class KeptLane:
 class KeptRun:
     """One replay: who advised, under which settings, on which market, and what came of it.
 
-    `calls` are the recorded questions to models, None where none were kept.
+    `calls` are all its questions to models, those of the premarkets too.
     """
 
     run: Run
@@ -46,7 +46,7 @@ class KeptRun:
     options: ReplayOptions
     market: Market
     lanes: dict[str, KeptLane]
-    calls: list[LlmCall] | None
+    calls: list[KeptCall]
     notes: list[str]
 
     @property
@@ -57,11 +57,10 @@ class KeptRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
-    """Where bars and recordings are now, if not where they were."""
+    """Where bars are now, if not where they were."""
 
     bars: tuple[Path, ...] = ()
     daily: Path | None = None
-    recordings: Path | None = None
 
 
 def read_run(folder: Path, elsewhere: Elsewhere) -> KeptRun:
@@ -83,19 +82,14 @@ def read_run(folder: Path, elsewhere: Elsewhere) -> KeptRun:
         lanes = {
             name: _lane(store, run.run_id, name, market)
             for name in store.heads(run.run_id)
-            if name != "market"
+            if name != MARKET_LANE
         }
-    calls = _calls(folder, elsewhere, kept.options)
+        calls = _calls(store, run, market)
     notes = []
     if run.code_version != code_version():
         notes.append(
             f"the run in {folder} was replayed by code {run.code_version} and is evaluated by "
             f"{code_version()}; the baseline was run again and came out the same"
-        )
-    if kept.options.asks_model and calls is None:
-        notes.append(
-            f"{folder} has no {RECORDINGS}: what its models cost is unknown and is not "
-            "charged; name the file with --recordings"
         )
     return KeptRun(
         run=run, settings=settings, options=kept.options, market=market, lanes=lanes, calls=calls,
@@ -170,14 +164,10 @@ def _lane(store: Store, run_id: str, name: str, market: Market) -> KeptLane:
     )
 
 
-def _calls(folder: Path, elsewhere: Elsewhere, options: ReplayOptions) -> list[LlmCall] | None:
-    if not options.asks_model:
-        return None
-    place = elsewhere.recordings or folder / RECORDINGS
-    if elsewhere.recordings is None and not place.is_file():
-        return None
-    with RecordingsFile.open(place, read_only=True) as recordings:
-        return recordings.all()
+def _calls(store: Store, run: Run, market: Market) -> list[KeptCall]:
+    end = to_datetime(market.sessions[-1].close)
+    lanes = store.heads(run.run_id)
+    return [kept for lane in lanes for kept in store.llm_calls(run.run_id, lane, as_of=end)]
 
 
 def in_order(runs: Sequence[KeptRun], folders: Sequence[Path]) -> list[KeptRun]:

@@ -186,20 +186,12 @@ def _models(evaluation: Evaluation) -> str:
         return ""
     spent = evaluation.costs
     rows = [
-        [str(one.date), number(one.calls, ",.4g"), f"${one.usd:.4f}",
-         number(one.tokens_in, ",.0f"), number(one.tokens_out, ",.0f")]
+        [str(one.date), f"{one.calls:,}", f"${one.usd:.4f}", f"{one.tokens_in:,}",
+         f"{one.tokens_out:,}"]
         for one in spent
     ]  # fmt: skip
     total = [sum(getattr(one, name) for one in spent) for name in _COLUMNS]
-    rows.append(
-        [
-            "all",
-            number(total[0], ",.4g"),
-            f"${total[1]:.4f}",
-            f"{total[2]:,.0f}",
-            f"{total[3]:,.0f}",
-        ]
-    )
+    rows.append(["all", f"{total[0]:,}", f"${total[1]:.4f}", f"{total[2]:,}", f"{total[3]:,}"])
     quantiles = [
         [one.prompt, one.model, f"{one.calls:,}",
          *(number(q, ".2f") + " s" for q in (one.median, one.p90, one.p99, one.longest))]

@@ -40,7 +40,7 @@ def terminal_evaluation(evaluation: Evaluation) -> RenderableType:
     if evaluation.costs is not None:
         usd = math.fsum(one.usd for one in evaluation.costs)
         calls = sum(one.calls for one in evaluation.costs)
-        parts.append(Text(f"\nmodels: {calls:,.0f} calls, ${usd:.4f} (charged above)"))
+        parts.append(Text(f"\nmodels: {calls:,} calls, ${usd:.4f} (charged above)"))
     parts += [
         Text(f"! {one.kind}: {one.count} of {one.of}, {one.reason}", style="yellow")
         for one in evaluation.failures

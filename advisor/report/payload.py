@@ -12,7 +12,7 @@ from typing import Any
 from advisor.report.bars import lane_states, shared_bars
 from advisor.report.figures import differences, headline, lane_figures, period
 from advisor.report.packing import number, pack, pack_differences
-from advisor.report.premises import data_quality, snapshot_rows
+from advisor.report.premises import bias_rows, context_rows, data_quality, snapshot_rows
 from advisor.report.records import Shared, lane_records
 from advisor.report.rules import ReportRules, daily_loss, loss_limit, steps_of_session
 from advisor.results import LaneResult, ReplayResult
@@ -47,6 +47,8 @@ def build_payload(result: ReplayResult, summary: Mapping[str, Any]) -> dict[str,
             for d in differences(result)
         ],
         "snapshots": snapshot_rows(result, rules.stdev.atr_percentile_cap, shared.texts),
+        "contexts": context_rows(result, shared.texts),
+        "biases": bias_rows(result, shared.texts),
         "quality": data_quality(result, shared.texts),
     }
     payload["checks"] = shared.checks()

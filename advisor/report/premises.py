@@ -1,4 +1,4 @@
-"""What a replay stood on: the premarket snapshots, and the quality of the bars it was given.
+"""What a replay stood on: premarket snapshots and opinions, and the quality of its bars.
 
 A snapshot row carries, in words, every reason why its symbol did not arm that day. Rejected bar
 rows are counted by kind, file, symbol and reason; the rows themselves are in `rejections.parquet`.
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from advisor.report.packing import Texts, number
 from advisor.results import ReplayResult
-from quant_core.types import Snapshot
+from quant_core.types import DailyBias, MarketContext, Snapshot, Status
 
 
 def why_not_armed(snapshot: Snapshot, atr_percentile_cap: float) -> list[str]:
@@ -49,6 +49,34 @@ def snapshot_rows(result: ReplayResult, atr_percentile_cap: float, texts: Texts)
         for s in result.snapshots
         if s.date in dates and s.symbol in symbols
     ]  # fmt: skip
+
+
+def context_rows(result: ReplayResult, texts: Texts) -> list[list[Any]]:
+    """One row per market context of a session of the run; read by `assets/js/model.js`."""
+    dates = {session.date: position for position, session in enumerate(result.sessions)}
+    return [
+        [dates[one.date], texts.add(one.summary), *_opinion(one, texts)]
+        for one in result.contexts
+        if one.date in dates
+    ]
+
+
+def bias_rows(result: ReplayResult, texts: Texts) -> list[list[Any]]:
+    """One row per bias of a session and symbol of the run; read by `assets/js/model.js`."""
+    dates = {session.date: position for position, session in enumerate(result.sessions)}
+    symbols = {symbol: position for position, symbol in enumerate(result.symbols)}
+    return [
+        [dates[one.date], symbols[one.symbol], texts.add(one.reasoning),
+         texts.add(one.news_summary), *_opinion(one, texts)]
+        for one in result.biases
+        if one.date in dates and one.symbol in symbols
+    ]  # fmt: skip
+
+
+def _opinion(one: DailyBias | MarketContext, texts: Texts) -> list[Any]:
+    """What biases and contexts have in common, at the end of their rows."""
+    said = texts.add(one.bias), number(one.confidence, 6), texts.add(one.analyst)
+    return [*said, int(one.status is Status.DEGRADED), texts.add(one.degraded_reason)]
 
 
 def data_quality(result: ReplayResult, texts: Texts) -> dict[str, Any]:

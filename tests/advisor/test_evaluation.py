@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from advisor import replay as replaying
-from advisor.bootstrap import RECORDINGS, ReplayOptions
+from advisor.bootstrap import CHECKPOINTS, RECORDINGS, ReplayOptions
 from advisor.cli import app
 from advisor.evaluation import Elsewhere, as_plain, evaluate, write_evaluation
 from advisor.evaluation.again import run_again
@@ -29,13 +29,14 @@ from advisor.results import ReplayResult
 from advisor.settings import Settings
 from quant_core.bootstrap import paired_difference
 from tests.advisor.test_authority import EARNED
-from tests.advisor.test_model_replay import ANALYSIS, VERDICT, answers, settings
+from tests.advisor.test_model_replay import ANALYSIS, CONTEXT, VERDICT, answers, settings
 from tests.advisor.worlds import SETTINGS, market, request
 from tests.stand_ins.anthropic import anthropic_stand_in
 from tests.stand_ins.server import Request
 from tests.stand_ins.steps import Fails, Says, Step
 from tools.errors import BadInput, BookMismatch, NoData
 from tools.llm import Attempt, LlmCall, Outcome, Prompt
+from tools.llm.calls import KeptCall
 
 FIRST, LAST = date(2026, 10, 8), date(2026, 10, 15)
 RULES = ReplayOptions(analyst="rules", validation="rules")
@@ -259,38 +260,59 @@ def test_models_are_charged_by_session_and_their_failures_counted(tmp_path: Path
     assert told["costs"][0]["date"] == "2026-10-14"
     assert "What did the models cost?" in render(found)
 
-    (tmp_path / RECORDINGS).rename(tmp_path / "elsewhere.sqlite")
-    unknown = evaluate([tmp_path], HERE, placebos=1)
-    assert unknown.costs is None
-    assert "what its models cost is unknown" in unknown.notes[0]
-    known = evaluate([tmp_path], Elsewhere(recordings=tmp_path / "elsewhere.sqlite"), 1)
-    assert known.costs == found.costs
+    for name in (RECORDINGS, CHECKPOINTS):
+        (tmp_path / name).unlink()
+    again = evaluate([tmp_path], HERE, placebos=1)
+    assert (again.costs, again.latencies) == (found.costs, found.latencies)
 
 
-def asked_at(text: str, usd: str, seconds: float) -> LlmCall:
+@pytest.mark.parametrize("mask", [False, True])
+def test_every_session_pays_for_its_own_premarket_too(tmp_path: Path, mask: bool) -> None:
+    """A masked prompt names no date; the ledger knows which session it asked about."""
+
+    def say(asked: Request) -> Step:
+        if "Give the bias of every symbol" in json.dumps(asked.body):
+            return Says(text=json.dumps({"biases": []}))
+        told = CONTEXT if "volatility" in json.dumps(asked.body) else ANALYSIS
+        return Says(text=json.dumps(told))
+
+    options = ReplayOptions(analyst="model", premarket="model", llm="record", mask=mask)
+    with anthropic_stand_in(say) as server:
+        run(tmp_path, options, paid(settings(server.url)), first=date(2026, 10, 14))
+    found = evaluate([tmp_path], HERE, placebos=1)
+    assert found.costs is not None
+    # Seven analyses, one an hour, and before them the biases and the context.
+    assert [one.calls for one in found.costs] == [7 + 2, 7 + 2]
+    assert found.costs[0].usd == pytest.approx(9 * 0.0004)
+
+
+def asked_at(as_of: datetime, usd: str, seconds: float) -> KeptCall:
     attempt = Attempt(
         provider="local", model="m", repair="", outcome=Outcome.ANSWER, message="", response="{}",
         response_characters=2, stop_reason="", answered_by="m", tokens_in=100, tokens_out=10,
         cost_usd=Decimal(usd), estimated=False, started=0.0, latency=seconds,
     )  # fmt: skip
-    return LlmCall(
-        key=text, sequence=0, prompt=Prompt(id="market_analysis", version=1, system="", text=text),
-        schema_name="A", schema_hash="", parameters="{}", outcome=Outcome.ANSWER, message="",
-        asked_at=datetime(2026, 11, 1, tzinfo=UTC), latency=seconds, attempts=(attempt,),
+    prompt = Prompt(id="market_analysis", version=1, system="", text="session.time = 2026-10-14 ")
+    call = LlmCall(
+        key="k", sequence=0, prompt=prompt, schema_name="A", schema_hash="", parameters="{}",
+        outcome=Outcome.ANSWER, message="", asked_at=datetime(2026, 11, 1, tzinfo=UTC),
+        latency=seconds, attempts=(attempt,),
     )  # fmt: skip
+    return KeptCall(as_of=as_of, machine="market_analysis", about="", call=call)
 
 
-def test_a_call_belongs_to_the_session_its_prompt_states_and_a_masked_one_to_all() -> None:
-    days = [date(2026, 10, 14), date(2026, 10, 15)]
+def test_a_call_belongs_to_the_session_that_was_asked_about() -> None:
+    """Neither what its prompt says nor when it was made decides; dates are New York's."""
+    days = [date(2026, 10, 14), date(2026, 10, 15), date(2026, 10, 16)]
     calls = [
-        asked_at("Now:\nsession.time = 2026-10-15 10:30 New York\nx", "0.03", 2.0),
-        asked_at("Now:\nsession.minutes_since_open = 60", "0.02", 4.0),
-        asked_at("a headline says session.time = 2026-10-14 10:30", "0.02", 6.0),
+        asked_at(datetime(2026, 10, 15, 14, 30, tzinfo=UTC), "0.03", 2.0),
+        asked_at(datetime(2026, 10, 15, 0, 30, tzinfo=UTC), "0.02", 4.0),
+        asked_at(datetime(2026, 10, 15, 15, 30, tzinfo=UTC), "0.02", 6.0),
     ]
     found = costs(calls, days)
-    assert [one.usd for one in found] == pytest.approx([0.02, 0.05])
-    assert [one.calls for one in found] == [1.0, 2.0]
-    assert [one.tokens_in for one in found] == [100.0, 200.0]
+    assert [one.usd for one in found] == pytest.approx([0.02, 0.05, 0.0])
+    assert [one.calls for one in found] == [1, 2, 0]
+    assert [one.tokens_in for one in found] == [100, 200, 0]
     (row,) = latencies(calls)
     assert (row.calls, row.median, row.longest) == (3, 4.0, 6.0)
     assert row.p90 == pytest.approx(5.6)

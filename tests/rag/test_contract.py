@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rag.documents import SHARED_LANE
 from rag.index import Filters, Hit, Index, Upserted
 from tests.rag.worlds import ALWAYS, KINDS, OPEN, SOME, a_place, document, empty_index, opened
 from tools.embed.lexical import LexicalEmbedder
@@ -61,6 +62,16 @@ def test_filters_bound_what_is_found(filled: Index, where: Filters, expected: se
     query = "NVDA TSLA QQQ long short signal skipped trade day summary 14 January"
     hits = filled.search(query, as_of=ALWAYS, k=50, where=where)
     assert {int(name.rsplit("/", 1)[1]) for name in ids(hits)} == expected
+
+
+def test_a_lane_has_what_all_lanes_share(filled: Index) -> None:
+    text = "Daily bias of NVDA for Tuesday 14 January 2025: bullish."
+    shared = document(9, text, kind="bias", lane=SHARED_LANE, id="r1/market/bias/9")
+    filled.upsert([shared])
+    for lane in ("advised", "baseline"):
+        hits = filled.search("NVDA bias", as_of=ALWAYS, k=50, where=Filters(lanes=(lane,)))
+        assert ids(hits)[0] == shared.id
+        assert {hit.document.lane for hit in hits} == {lane, SHARED_LANE}
 
 
 def test_nothing_that_became_known_later_is_found(filled: Index) -> None:

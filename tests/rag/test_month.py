@@ -1,8 +1,9 @@
 """A replayed month of real bars: its documents, and questions of reasons with known answers."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from advisor.market import MarketRequest, prepare_market
 from advisor.replay import LEDGER, replay
 from advisor.settings import Settings
 from quant_core.calendar import NEW_YORK
-from quant_core.types import Analysis, Decision, LaneDay, Trade
+from quant_core.types import Analysis, DailyBias, Decision, LaneDay, MarketContext, Trade
 from rag.building import build, compare
-from rag.documents import Document
+from rag.documents import SHARED_LANE, Document
 from rag.embedded import EmbeddedIndex
 from rag.index import Filters
 from rag.ledger import of_lane, of_ledger
@@ -162,6 +163,50 @@ def test_what_is_told_as_of_a_moment_never_changes_afterwards(month: Month) -> N
         early = {one.id: one for one in of_ledger(month.store, as_of=moment)}
         assert early == {name: one for name, one in late.items() if one.known_at <= moment}
         assert early
+
+
+def test_the_bias_of_a_day_is_found_first_and_only_once_it_is_known(month: Month) -> None:
+    """Said at 08:30 New York: a second before, the day's bias is found by no question."""
+    biases = month.store.entries(month.run, SHARED_LANE, DailyBias, as_of=ALWAYS)
+    assert len(biases) == 9 * 20
+    for number, entry in enumerate(biases[4::7]):
+        bias, known = entry.record, entry.known_at
+        assert known.astimezone(NEW_YORK).time() == time(8, 30)
+        when, _ = at(known, number)
+        query, own = f"what was the bias for {bias.symbol} on {when}", _id(month, "bias", entry.seq)
+        hit = month.index.search(query, as_of=known, where=ADVISED)[0].document
+        assert hit.id == own
+        assert hit.symbols == (bias.symbol,)
+        assert hit.cites == (f"{month.run}/{SHARED_LANE}/{entry.seq}",)
+        assert f"{bias.bias}, confidence {bias.confidence:.0f}" in hit.text
+        assert bias.reasoning in hit.text
+        early = known - timedelta(seconds=1)
+        found = month.index.search(query, as_of=early, k=200, where=ADVISED)
+        assert own not in {one.document.id for one in found}
+        assert all(one.document.known_at <= early for one in found)
+
+
+def test_the_context_of_the_market_is_found(month: Month) -> None:
+    contexts = month.store.entries(month.run, SHARED_LANE, MarketContext, as_of=ALWAYS)
+    assert len(contexts) == 20
+    for entry in contexts[::3]:
+        query = f"What was the market context before the open on {entry.record.date}?"
+        found = month.index.search(query, as_of=ALWAYS, where=Filters(kinds=("context",)), k=1)
+        assert found[0].document.id == _id(month, "context", entry.seq)
+        assert entry.record.summary in found[0].document.text
+
+
+def test_another_lane_shares_the_premarket_and_nothing_else(month: Month) -> None:
+    query, kinds = "daily bias and skipped signals of NVDA", Counter[str]()
+    for hit in month.index.search(
+        query, as_of=ALWAYS, k=200, where=Filters(lanes=("baseline",), symbols=("NVDA",))
+    ):
+        kinds[hit.document.lane] += 1
+    assert set(kinds) == {"baseline", SHARED_LANE}
+
+
+def _id(month: Month, kind: str, seq: int) -> str:
+    return f"{month.run}/{SHARED_LANE}/{kind}/{seq}"
 
 
 def test_a_signal_does_not_tell_what_came_of_it(month: Month) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import date as Date
 from datetime import datetime, time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
@@ -152,6 +152,32 @@ def premarket(
     found = _snapshots(view, scope, date) if date else []
     data = [rows.snapshot(one) for one in found if name is None or one.symbol == name]
     return answer(request, schemas.Listing[schemas.Snapshot](**scope.where, data=data))
+
+
+@router.get("/daily-bias", response_model=schemas.DailyBiases, responses=READS)
+def daily_bias(
+    request: Request, view: TheView, scope: TheScope, date: OneDate = None, symbol: Symbol = None
+) -> Response:
+    """What kind of day each symbol was expected to have, and the market's context.
+
+    The newest session without a date. Opinions of the premarket: scored, never orders.
+    """
+    name, market = view.symbol(scope, symbol), view.market(scope)
+    if date is None:
+        newest = view.pages.newest(codec.MARKET_CONTEXTS, market, as_of=scope.as_of, limit=1)
+        date = newest[0].record.date if newest else None
+    of: dict[str, Any] = {"as_of": scope.as_of, "where": {"date": date}}
+    biases = view.pages.following(codec.DAILY_BIASES, market, **of) if date else []
+    contexts = view.pages.newest(codec.MARKET_CONTEXTS, market, limit=1, **of) if date else []
+    return answer(
+        request,
+        schemas.DailyBiases(
+            **{**scope.where, "lane": market.lane},
+            data=[rows.bias(one) for one in biases if name is None or one.record.symbol == name],
+            date=date,
+            context=rows.market_context(contexts[0]) if contexts else None,
+        ),
+    )
 
 
 def _snapshots(view: LedgerView, scope: Scope, day: Date) -> list[Snapshot]:

@@ -22,7 +22,7 @@ from advisor.api.asking import (
     TheScope,
     TheView,
 )
-from advisor.api.sums import TradeSum
+from advisor.api.sums import CallSum, TradeSum
 from advisor.api.view import LedgerView, Scope, minutes_of
 from advisor.summary import BOOTSTRAP_SEED
 from quant_core.bootstrap import paired_difference
@@ -164,6 +164,8 @@ def _lane(view: LedgerView, scope: Scope) -> schemas.LaneSummary:
     total = _total(trades)
     signals, rulings, blocked = sums.rulings(place, as_of=as_of)
     analyses, degraded = sums.analyses(place, as_of=as_of)
+    asked = [place, view.market(scope)] if place.lane == "advised" else [place]
+    paid = CallSum.total([sums.model_calls(one, as_of=as_of) for one in asked])
     return schemas.LaneSummary(
         lane=place.lane,
         sessions=len(days),
@@ -181,6 +183,12 @@ def _lane(view: LedgerView, scope: Scope) -> schemas.LaneSummary:
         rulings=dict(rulings.most_common()),
         analyses=analyses,
         degraded=degraded,
+        model_cost=schemas.ModelCost(
+            calls=paid.calls,
+            usd=float(paid.usd),
+            tokens_in=paid.tokens_in,
+            tokens_out=paid.tokens_out,
+        ),
     )
 
 

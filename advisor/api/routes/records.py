@@ -1,7 +1,7 @@
 """What was decided and what came of it: trades, signals, analyses, the log, alerts."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from itertools import islice
 from typing import Annotated, Any, Literal
 
@@ -27,10 +27,22 @@ from advisor.api.view import LedgerView, Scope, after_cursor, cursor
 from quant_core.calendar import NEW_YORK
 from quant_core.types import RiskState, Status
 from tools.store import codec
+from tools.store.columns import Moment
 from tools.store.paging import Entry, Span
 
 router = APIRouter(prefix="/api", tags=["records"], route_class=KeptRoute)
-_ALERTS = ("risk", "analysis", "signal")
+_moment = Moment()
+# Columns of a kept call, and what the API calls them.
+_CALL = {
+    "prompt": "prompt",
+    "model": "model",
+    "outcome": "outcome",
+    "tokens_in": "tokens_in",
+    "tokens_out": "tokens_out",
+    "cost_usd": "cost_usd",
+    "latency": "latency_seconds",
+}
+_ALERTS = ("risk", "analysis", "signal", "bias", "market_context")
 
 
 @router.get("/trades", response_model=schemas.Page[schemas.Trade], responses=READS)
@@ -104,7 +116,7 @@ def signals(
     )  # fmt: skip
 
 
-@router.get("/market-analysis", response_model=schemas.Page[schemas.Analysis], responses=READS)
+@router.get("/market-analysis", response_model=schemas.Page[schemas.PaidAnalysis], responses=READS)
 def market_analysis(
     request: Request, view: TheView, scope: TheScope,
     timestamp: Annotated[
@@ -114,14 +126,37 @@ def market_analysis(
     start_date: StartDate = None, end_date: EndDate = None, cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:  # fmt: skip
-    """The analyst's views of the market, newest first, with the multipliers they asked for."""
+    """The analyst's views of the market, newest first: multipliers, and what a model's cost."""
     seen = scope if timestamp is None else view.scope_of(
         scope.run, scope.place.lane, min(timestamp, scope.as_of)
     )  # fmt: skip
     found, following = _page(view, seen, "analysis", start_date, end_date, cursor, limit, {})
+    calls = _calls(view, seen, [one.as_of for one in found])
+    data = [
+        schemas.PaidAnalysis(**dict(one), calls=calls.get(one.as_of, [])) for one in found
+    ]  # fmt: skip
     return answer(
-        request, schemas.Page[schemas.Analysis](**scope.where, data=found, next=following)
+        request, schemas.Page[schemas.PaidAnalysis](**scope.where, data=data, next=following)
     )  # fmt: skip
+
+
+def _calls(
+    view: LedgerView, scope: Scope, moments: list[datetime]
+) -> dict[datetime, list[schemas.ModelCall]]:
+    """The questions to models of these analyses, by the moment that was asked about."""
+    if not moments:
+        return {}
+    first, last = (f(moments).astimezone(NEW_YORK).date() for f in (min, max))
+    asked = view.pages.columns(
+        codec.LLM_CALLS, scope.place, ("as_of", "machine", *_CALL), as_of=scope.as_of,
+        span=view.span(scope, first, last),
+    )  # fmt: skip
+    found: dict[datetime, list[schemas.ModelCall]] = {}
+    for as_of, machine, *values in asked:
+        if machine == "market_analysis":
+            call = schemas.ModelCall.model_validate(dict(zip(_CALL.values(), values, strict=True)))
+            found.setdefault(_moment.read(as_of), []).append(call)
+    return found
 
 
 @router.get("/log", response_model=schemas.Page[schemas.LogEntry], responses=READS)
@@ -129,7 +164,7 @@ def log(
     request: Request, view: TheView, scope: TheScope,
     kind: Annotated[
         list[schemas.EntryKind] | None,
-        Query(description="Only these kinds; repeat it. All without it.", max_length=8),
+        Query(description="Only these kinds; repeat it. All without it.", max_length=12),
     ] = None,
     start_date: StartDate = None, end_date: EndDate = None, symbol: Symbol = None,
     cursor: Cursor = None, limit: Limit = 50,
@@ -153,12 +188,17 @@ def alerts(
     request: Request, view: TheView, scope: TheScope, start_date: StartDate = None,
     end_date: EndDate = None, cursor: Cursor = None, limit: Limit = 50,
 ) -> Response:  # fmt: skip
-    """What a person should know: risk stops, and opinions that did not come about (DEGRADED)."""
+    """What a person should know: risk stops, and opinions that did not come about (DEGRADED).
+
+    Those of the premarket stand in the lane market.
+    """
     span = _until(scope, view.span(scope, start_date, end_date), cursor)
     where = {
         "risk": {},
         "analysis": {"status": Status.DEGRADED},
         "signal": {"verdict_status": Status.DEGRADED},
+        "bias": {"status": Status.DEGRADED},
+        "market_context": {"status": Status.DEGRADED},
     }
     found = merged(view, scope, list(_ALERTS), span, limit + 1, where)
     data = [_alert(name, entry) for name, entry in found[:limit]]
@@ -220,6 +260,9 @@ def _alert(name: str, entry: Entry[Any]) -> schemas.Alert:
         source, message = "risk", f"{record.state}: {record.reason}"
     elif name == "analysis":
         severity, source, message = "warning", "analysis", record.degraded_reason
+    elif name in ("bias", "market_context"):
+        severity, source, message = "warning", "premarket", record.degraded_reason
+        symbol = getattr(record, "symbol", None)
     else:
         severity, source, message = "warning", "validation", record.verdict.degraded_reason
         symbol = record.signal.symbol

@@ -17,7 +17,10 @@ from advisor.api.parts import Parts
 from advisor.api.problems import ProblemError, documented
 from advisor.api.view import LATEST, LedgerView
 from advisor.settings import explain_settings
+from quant_core.types import Status
 from tools.errors import AdvisorError
+from tools.llm.calls import Outcome
+from tools.store import codec
 from tools.store.paging import Place
 
 router = APIRouter(tags=["system"])
@@ -45,7 +48,7 @@ def _run(view: LedgerView, run_id: str) -> schemas.Run:
         code_version=found.run.code_version,
         created_at=found.run.created_at,
         lanes=list(found.lanes),
-        symbols=list(scope.place.symbols),
+        symbols=list(view.symbols(scope)),
         first_date=days[0].record.date if days else None,
         last_date=days[-1].record.date if days else None,
         chain_heads=found.heads,
@@ -107,6 +110,8 @@ def health(parts: ThePartsOf) -> Response:
     components = [
         _ledger(parts),
         _run_state(parts),
+        _premarket(parts),
+        _model(parts),
         schemas.Component(
             name="chat",
             state="ok" if parts.chat else "not_configured",
@@ -158,6 +163,52 @@ def _run_state(parts: Parts) -> schemas.Component:
             name="run", state="ok", detail=f"{scope.run.run.kind}, {scope.run.run.status}"
         )
     return _live(scope.place, newest)
+
+
+def _premarket(parts: Parts) -> schemas.Component:
+    """Whether the newest session's premarket came about as intended."""
+    try:
+        scope = parts.view.scope()
+        market, as_of = parts.view.market(scope), scope.as_of
+        contexts = parts.view.pages.newest(codec.MARKET_CONTEXTS, market, as_of=as_of, limit=1)
+        if not contexts:
+            return _nothing("premarket", "the newest run has no premarket")
+        day = contexts[0].record.date
+        biases = parts.view.pages.following(
+            codec.DAILY_BIASES, market, as_of=as_of, where={"date": day}
+        )
+    except (AdvisorError, ProblemError):
+        return _nothing("premarket", "there is no run")
+    states = [*(one.record.status for one in biases), contexts[0].record.status]
+    degraded = states.count(Status.DEGRADED)
+    return schemas.Component(
+        name="premarket",
+        state="degraded" if degraded else "ok",
+        detail=f"{day}: {len(biases)} biases and the market's context, {degraded} DEGRADED",
+    )
+
+
+def _model(parts: Parts) -> schemas.Component:
+    """Whether the newest question to a language model was answered."""
+    try:
+        scope = parts.view.scope()
+        found = parts.view.pages.newest(codec.LLM_CALLS, scope.place, as_of=scope.as_of, limit=1)
+    except (AdvisorError, ProblemError):
+        return _nothing("model", "there is no run")
+    if not found:
+        return _nothing("model", "the newest run asked no language model")
+    kept, call = found[0].record, found[0].record.call
+    answered = call.outcome is Outcome.ANSWER
+    how = "answered" if answered else f"failed ({call.outcome.value})"
+    return schemas.Component(
+        name="model",
+        state="ok" if answered else "degraded",
+        detail=f"{call.model or 'nobody'} {how}, as of {kept.as_of:%Y-%m-%d %H:%M} UTC",
+    )
+
+
+def _nothing(name: str, detail: str) -> schemas.Component:
+    return schemas.Component(name=name, state="not_configured", detail=detail)
 
 
 def _live(place: Place, newest: int) -> schemas.Component:

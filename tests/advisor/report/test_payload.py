@@ -1,6 +1,7 @@
 """What the page is told: the run's own numbers, to the pixel, for calm runs and for empty ones."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from advisor.results import ReplayResult
 from quant_core.equity import equity_curve
 from quant_core.types import Status
 from tests.advisor.report.test_packing import unpack
-from tests.advisor.report.worlds import calm, failing, nothing, refused
+from tests.advisor.report.worlds import LAST, bias, calm, context, failing, nothing, refused
 
 
 def column(text: str, quantum: float) -> np.ndarray:
@@ -121,6 +122,26 @@ def test_a_snapshot_says_everything_that_keeps_its_symbol_from_arming() -> None:
     assert why_not_armed(replace(snapshot, atr_percentile=np.nan, incomplete=("x",)), 85.0) == [
         "missing: x"
     ]
+
+
+def test_opinions_of_the_premarket_are_told_by_session_and_symbol() -> None:
+    result, summary = calm()
+    last = result.symbols[-1]
+    with_opinions = replace(
+        result,
+        biases=[bias(last, LAST, "a trend"), bias("XYZ", LAST, "off the list")],
+        contexts=[context(LAST, "quiet"), context(date(2020, 1, 2), "of another run")],
+    )
+    payload = build_payload(with_opinions, summary)
+    (row,), (whole,) = payload["biases"], payload["contexts"]
+    words = payload["texts"]
+    assert row[:2] == [len(result.sessions) - 1, len(result.symbols) - 1]
+    assert [words[row[i]] for i in (2, 3, 4, 6, 8)] == [
+        "a trend", "a trend", "bearish", "a trend", "a trend",
+    ]  # fmt: skip
+    assert (row[5], row[7]) == (65.0, 1)
+    assert [words[whole[i]] for i in (1, 2)] == ["quiet", "bullish"]
+    assert (whole[0], whole[3], whole[5]) == (len(result.sessions) - 1, 55.0, 0)
 
 
 def test_refused_rows_are_counted_by_file_and_reason() -> None:

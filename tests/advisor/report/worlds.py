@@ -1,7 +1,7 @@
 """Replays to report on: calm, failing, hostile, and without anything in them."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Any
 
@@ -15,9 +15,10 @@ from advisor.replay import replay
 from advisor.results import LaneResult, ReplayResult
 from advisor.summary import summarise
 from quant_core import rules
+from quant_core.calendar import at_new_york
 from quant_core.cycles import CycleRows
 from quant_core.market_view import MarketView
-from quant_core.types import Analysis, Signal, Verdict
+from quant_core.types import Analysis, DailyBias, MarketContext, Signal, Status, Verdict
 from tests.advisor.worlds import SETTINGS, SYMBOLS, market, request
 
 FIRST, LAST = date(2026, 10, 13), date(2026, 10, 20)
@@ -92,7 +93,27 @@ def hostile() -> tuple[ReplayResult, dict[str, Any]]:
     result.notes = [HOSTILE]
     result.bar_rejections = refused(HOSTILE)
     result.snapshots = [replace(snapshot, incomplete=(HOSTILE,)) for snapshot in result.snapshots]
+    result.biases = [bias(symbol, LAST, HOSTILE) for symbol in result.symbols]
+    result.contexts = [context(LAST, HOSTILE)]
     return result, summarise(result, SETTINGS)
+
+
+def bias(symbol: str, day: date, words: str) -> DailyBias:
+    """A bias of a premarket whose model failed, all in the same words."""
+    return DailyBias(
+        as_of=at_new_york(day, time(8, 30)), symbol=symbol, date=day, bias="bearish",
+        confidence=65.0, reasoning=words, news_summary=words, premarket_price=np.nan,
+        premarket_price_at=None, price_note=words, evidence=(words,), analyst=words,
+        status=Status.DEGRADED, degraded_reason=words,
+    )  # fmt: skip
+
+
+def context(day: date, words: str) -> MarketContext:
+    """The market's context of that premarket."""
+    return MarketContext(
+        as_of=at_new_york(day, time(8, 30)), date=day, bias="bullish", volatility="normal",
+        vix=17.7, vix_date=None, confidence=55.0, summary=words, evidence=(words,), analyst=words,
+    )  # fmt: skip
 
 
 def refused(file: str) -> pa.Table:

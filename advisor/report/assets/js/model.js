@@ -162,3 +162,24 @@ const snapshots = data.snapshots.map(([session, symbol, trend, tag, count, value
 });
 const snapshotOf = (session, symbol) =>
   snapshots.find((row) => row.session === session && row.symbol === symbol);
+
+// Opinions of the premarket: about the market, and about each symbol.
+const opinion = ([bias, confidence, analyst, degraded, degradedReason]) => ({
+  bias: text(bias),
+  confidence,
+  analyst: text(analyst),
+  degraded: degraded === 1,
+  degradedReason: text(degradedReason),
+});
+const contexts = data.contexts.map(([session, summary, ...rest]) => ({
+  session,
+  summary: text(summary),
+  ...opinion(rest),
+}));
+const biases = data.biases.map(([session, symbol, reasoning, news, ...rest]) => ({
+  session,
+  symbol,
+  reasoning: text(reasoning),
+  news: text(news),
+  ...opinion(rest),
+}));

@@ -6,6 +6,8 @@ function drawPremarket() {
   const session = premarketDate ?? view.session;
   const rows = snapshots.filter((row) => row.session === session);
   byId("premarket-date").value = String(session);
+  drawContext(contexts.find((one) => one.session === session));
+  drawBiases(biases.filter((one) => one.session === session));
   if (!rows.length)
     return show(
       byId("premarket"),
@@ -41,6 +43,48 @@ function drawPremarket() {
     h("tbody", {}, rows.map(premarketRow)),
   );
 }
+
+/** What the market was expected to do, in one line. */
+function drawContext(context) {
+  byId("context").hidden = !context;
+  if (!context) return;
+  show(
+    byId("context"),
+    h("b", {}, `Market ${context.bias}`),
+    ` (confidence ${whole(context.confidence)}, ${context.analyst}): ${context.summary} `,
+    failed(context),
+  );
+}
+
+/** What each symbol was expected to do; opinions, no trade came of them. */
+function drawBiases(rows) {
+  byId("biases").hidden = !rows.length;
+  const news = rows.some((row) => row.news);
+  show(
+    byId("biases"),
+    headRow(["Symbol", "Bias", "Confidence", "Reasoning", ...(news ? ["News"] : [])], [2]),
+    h(
+      "tbody",
+      {},
+      rows.map((row) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, symbolName(row.symbol)),
+          h("td", { title: row.analyst }, row.bias),
+          h("td", { class: "number" }, whole(row.confidence)),
+          h("td", { class: "words" }, row.reasoning, " ", failed(row)),
+          news ? h("td", { class: "words" }, row.news) : null,
+        ),
+      ),
+    ),
+  );
+}
+
+const failed = (one) =>
+  one.degraded
+    ? h("span", { class: "badge block", title: one.degradedReason }, `DEGRADED: ${one.degradedReason}`)
+    : null;
 
 function premarketRow(row) {
   const cell = (value, style = "number") => h("td", { class: style }, value);
