@@ -119,13 +119,16 @@ def replay(
         store = None
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            store = stack.enter_context(_open_ledger(folder, run_id, options, settings))
-            keep_request(folder, request, options, market.digest, news.digest)
+            store = stack.enter_context(_open_ledger(folder, run_id, options))
         chosen = stack.enter_context(
             advisers(
                 options, settings, folder, store, run_id, news.reader, clock=clock, watch=watch
             )
         )
+        # Only now: where a key or a package is missing, nothing was begun that could be resumed.
+        if folder is not None and store is not None:
+            _begin(store, run_id, settings)
+            keep_request(folder, request, options, market.digest, news.digest)
         lanes = make_lanes(len(market.symbols), options, settings, chosen)
         opened = set() if store is None else _take_up(store, run_id, lanes, market)
         snapshots = _run(run_id, lanes, market, settings, store, chosen, opened, clock, progress)
@@ -163,8 +166,8 @@ def prepare_folder(folder: Path, options: ReplayOptions) -> None:
                 )
 
 
-def _open_ledger(folder: Path, run_id: str, options: ReplayOptions, settings: Settings) -> Store:
-    """The folder's ledger with this run in it, fresh or as it was left."""
+def _open_ledger(folder: Path, run_id: str, options: ReplayOptions) -> Store:
+    """The folder's ledger with this run and no other in it, or with none."""
     store = Store.open(folder / LEDGER, synchronous="NORMAL")
     if options.fresh:
         # Only now is this process the ledger's one writer: nobody's run is pulled from under them.
@@ -183,6 +186,11 @@ def _open_ledger(folder: Path, run_id: str, options: ReplayOptions, settings: Se
             "settings, bars, dates, symbols or code differ; choose another --out, or say --fresh "
             "to discard it"
         )
+    return store
+
+
+def _begin(store: Store, run_id: str, settings: Settings) -> None:
+    """Put the run into the ledger, unless it is there already."""
     if store.run(run_id) is None:
         store.start_run(
             run_id,
@@ -191,7 +199,6 @@ def _open_ledger(folder: Path, run_id: str, options: ReplayOptions, settings: Se
             code_version=code_version(),
             config_json=msgspec.json.encode(settings.deciding(), order="deterministic").decode(),
         )
-    return store
 
 
 def _clear_exports(folder: Path) -> None:

@@ -27,7 +27,12 @@ FINDINGS = 40
 HALF = 0.5
 LEAST_SIZE = 0.01
 BIASES = ("bullish", "bearish", "choppy")
-_NUMBER = re.compile(r"(\$ ?)?(?<![\w.])(\d{1,3}(?:,\d{3})+|\d{1,9})(\.\d{1,6})?(?![\w])( ?%)?")
+_NUMBER = re.compile(
+    r"(?:(\$ ?|\bUSD ?)|(?<![\w.]))"
+    r"(\d{1,3}(?:,\d{3})+|\d{1,15})(\.\d{1,12})?"
+    r"(?: ?(?:(%)|(USD|dollars?)\b)|(?!\w))",
+    re.IGNORECASE,
+)
 
 Kind = Literal["clamped", "replaced", "rejected", "unknown price", "cut"]
 
@@ -229,15 +234,15 @@ def bound_context(answer: Mapping[str, Any], ground: Ground) -> dict[str, Any]:
 def unknown_prices(text: str, prices: Sequence[float]) -> list[str]:
     """Prices in a text that are none of those shown, at the digits they are written with.
 
-    A price is a number after `$`, or one with decimals between half and twice a price shown; a
-    percentage is none.
+    A price is a number with `$`, USD or dollars beside it, or one with decimals between half and
+    twice a price shown; a percentage is none.
     """
     found: dict[str, None] = {}
     for match in _NUMBER.finditer(text):
-        dollar, whole, decimals, percent = match.groups()
+        before, whole, decimals, percent, after = match.groups()
         value = float(whole.replace(",", "") + (decimals or ""))
         near = decimals and any(0.5 * price <= value <= 2.0 * price for price in prices)
-        if percent or not (dollar or near):
+        if percent or not (before or after or near):
             continue
         half_digit = 0.5 * 10.0 ** -max(0, len(decimals or ".") - 1)
         if not any(abs(value - price) <= half_digit * 1.0001 for price in prices):

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from advisor.bootstrap import EVER, RECORDINGS
 from advisor.replay import LEDGER
 from quant_core.bars import RawBars
 from quant_core.calendar import xnys
@@ -79,14 +80,14 @@ class World:
         assert self.child is not None
         self.child.send_signal(signal.SIGKILL)
 
-    def replay(self, url: str, *more: str) -> int:
+    def replay(self, url: str, *more: str, out: str = "out") -> int:
         """Run the command to its end; the exit code."""
         settings = self.folder / "advisor.toml"
         settings.write_text(f'[llm]\nanthropic_base_url = "{url}"\nretries = 0\n')
         words = [
             "replay", "--bars", self.bars, "--daily", self.daily, "--from", DAY, "--to", DAY,
             "--symbols", ",".join(SYMBOLS), "--analyst", "model", "--validation", "model",
-            "--config", settings, "--out", self.folder / "out", "--verbose", *more,
+            "--config", settings, "--out", self.folder / out, "--verbose", *more,
         ]  # fmt: skip
         self.child = subprocess.Popen(
             [sys.executable, "-c", "from advisor.cli import main; main()", *map(str, words)],
@@ -105,20 +106,32 @@ class World:
                     self.kill()
         return child.returncode
 
-    def heads(self) -> dict[str, str]:
-        with Store.open(self.folder / "out" / LEDGER, read_only=True) as store:
+    def heads(self, out: str = "out") -> dict[str, str]:
+        with Store.open(self.folder / out / LEDGER, read_only=True) as store:
             [run] = store.runs()
             assert run.status == "finished"
             assert store.verify_chain(run.run_id).intact
             return store.heads(run.run_id)
 
+    def decided(self) -> dict[str, object]:
+        """What the lanes did, without the calls beside it: they say when and where was asked."""
+        others = {lane: head for lane, head in self.heads().items() if lane != "advised"}
+        with Store.open(self.folder / "out" / LEDGER, read_only=True) as store:
+            [run] = store.runs()
+            reads = (store.analyses, store.decisions, store.fills, store.trades, store.lane_days)
+            own = [repr(read(run.run_id, "advised", as_of=EVER)) for read in reads]
+            calls = store.llm_calls(run.run_id, "advised", as_of=EVER)
+        return {**others, "advised": own, "calls": [one.call.prompt.text for one in calls]}
+
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Counter[str]]:
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[dict[str, object], Counter[str]]:
     world = World(tmp_path_factory.mktemp("undisturbed"))
     with anthropic_stand_in(world.answer) as server:
         assert world.replay(server.url) == 0
-    return world.heads(), Counter(world.asked)
+    return world.decided(), Counter(world.asked)
 
 
 @pytest.mark.slow
@@ -126,12 +139,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str
 @pytest.mark.parametrize(("dies", "again"), [("while it asks", 1), ("before it commits", 0)])
 def test_a_replay_killed_in_an_analysis_goes_on_and_asks_nothing_that_was_answered(
     tmp_path: Path,
-    undisturbed: tuple[dict[str, str], Counter[str]],
+    undisturbed: tuple[dict[str, object], Counter[str]],
     dies: str,
     again: int,
     mode: str,
 ) -> None:
-    heads, questions = undisturbed
+    decided, questions = undisturbed
     assert set(questions.values()) == {1}
     world = World(tmp_path)
     world.dies = dies
@@ -143,6 +156,12 @@ def test_a_replay_killed_in_an_analysis_goes_on_and_asks_nothing_that_was_answer
                 world.lock.execute("ROLLBACK")
             world.lock = None
         assert world.replay(server.url, "--llm", mode, "--resume") == 0
-    assert world.heads() == heads
+        asked = len(world.asked)
+        if mode == "record":
+            again_from = ("--recordings", str(world.folder / "out" / RECORDINGS))
+            assert world.replay(server.url, "--llm", "replay", *again_from, out="again") == 0
+            assert world.heads("again") == world.heads()
+        assert len(world.asked) == asked
+    assert world.decided() == decided
     # Only the question that was under way, whose answer nobody has seen, is put once more.
     assert Counter(world.asked) == questions + Counter({killed_at: again})

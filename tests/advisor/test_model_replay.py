@@ -11,7 +11,7 @@ import pytest
 
 from advisor.bootstrap import CHECKPOINTS, RECORDINGS, ReplayOptions
 from advisor.exports import write_exports
-from advisor.replay import LEDGER, MARKET_LANE, replay
+from advisor.replay import LEDGER, MARKET_LANE, prepare_folder, replay
 from advisor.results import ReplayResult
 from advisor.settings import CheckpointSettings, Settings
 from advisor.summary import summarise
@@ -322,6 +322,20 @@ def test_without_a_recording_or_a_key_it_is_said(
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     with pytest.raises(NotConfigured, match="ANTHROPIC_API_KEY"):
         run(ReplayOptions(analyst="model"), Settings(), tmp_path / "b")
+
+
+def test_what_could_not_begin_is_not_an_interrupted_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key was forgotten: with it, the same command runs, and asks for no --resume."""
+    with anthropic_stand_in(answers) as server:
+        chosen = settings(server.url)
+        with monkeypatch.context() as without:
+            without.delenv("ANTHROPIC_API_KEY")
+            with pytest.raises(NotConfigured):
+                run(MODEL, chosen, tmp_path)
+        prepare_folder(tmp_path, MODEL)
+        assert run(MODEL, chosen, tmp_path).lanes["advised"].analyses
 
 
 def test_a_fresh_replay_keeps_the_recording_it_replays(tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ class Asking(Generic[T]):
         most = self._most(line, turns)
         hold = self.budget.hold(most.spent())
         if hold is None:
-            told = f"up to {most.usd:.4f} USD are needed; {self.budget.left_in_words()}"
+            needed = f"{most.usd:.4f} USD and {most.tokens_in + most.tokens_out} tokens"
+            told = f"up to {needed} are needed; {self.budget.left_in_words()}"
             dear = Trouble(kind=Outcome.BUDGET, message=told)
             return self._record(line, repair, started, dear, None, Usage())
         entry = line.breaker.enter()

@@ -97,7 +97,8 @@ class DailyBudget:
         day = self.today()
         with self._lock:
             left = self._limit - self._spent.get(day, Spent()) - self._held.get(day, Spent())
-        return f"{left.usd:.4f} USD and {left.tokens} tokens are left today"
+        usd, tokens = max(left.usd, NOTHING), max(left.tokens, 0)
+        return f"{usd:.4f} USD and {tokens} tokens are left today"
 
 
 class Hold:

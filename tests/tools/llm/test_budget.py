@@ -34,6 +34,14 @@ def test_tokens_are_bounded_as_dollars_are():
     assert day.hold(dollars("0", 100)) is not None
 
 
+def test_a_provider_that_bills_more_than_was_held_leaves_nothing_and_not_less():
+    day = budget(usd=1.0, tokens=100)
+    hold = day.hold(dollars("0.5", 50))
+    assert hold is not None
+    hold.settle(dollars("2.0", 500))
+    assert day.left_in_words() == "0.0000 USD and 0 tokens are left today"
+
+
 def test_the_last_cent_can_be_spent():
     day = budget(usd=0.3)
     for _ in range(3):
@@ -107,5 +115,7 @@ def test_a_question_over_budget_is_a_failure_that_says_how_much_is_missing():
     assert isinstance(found, Failure)
     assert found.kind is Outcome.BUDGET
     assert "0.0100 USD and 100000000 tokens are left today" in found.message
+    tokens = found.call.attempts[0].message.split(" USD and ")[1].split()[0]
+    assert int(tokens) > 8_192
     assert found.call.cost_usd == 0
     assert clients["anthropic:claude-opus-5-5"].sent == []
