@@ -38,7 +38,9 @@ class Visit:
         parameters = {"run": self.run, "lane": self.lane, **asked}
         return self.client.read(model, path, parameters, key=self.key, fresh=fresh)
 
-    def read_all(self, model: type[M], path: str, *, fresh: float = 0.7, **asked: Any) -> Reading[M]:
+    def read_all(
+        self, model: type[M], path: str, *, fresh: float = 0.7, **asked: Any
+    ) -> Reading[M]:
         """Ask about what belongs to no lane."""
         return self.client.read(model, path, asked, key=self.key, fresh=fresh)
 

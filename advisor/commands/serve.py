@@ -25,7 +25,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0: any.")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
-    ui: Annotated[bool, typer.Option("--ui/--no-ui", help="The dashboard, or the API alone.")] = True,
+    ui: Annotated[
+        bool, typer.Option("--ui/--no-ui", help="The dashboard, or the API alone.")
+    ] = True,
 ) -> None:
     """Serve dashboard, REST API and OpenAPI document over a ledger, also while it is written."""
     from advisor.settings import load_settings
@@ -97,9 +99,7 @@ def _near(listener: socket.socket) -> str:
     return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{number}"
 
 
-def _welcome(
-    view: object, listener: socket.socket, place: str, *, keyed: bool, ui: bool
-) -> None:
+def _welcome(view: object, listener: socket.socket, place: str, *, keyed: bool, ui: bool) -> None:
     """Say where it listens, what it shows, and read the newest run's sums once."""
     from advisor.api.problems import ProblemError
     from advisor.api.view import LedgerView

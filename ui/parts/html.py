@@ -78,7 +78,10 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
 def fold(safe_summary: str, safe: str, *, opened: bool = False) -> str:
     """Something that opens on a click."""
     state = " open" if opened else ""
-    return f'<details class="a-fold"{state}><summary>{safe_summary}</summary><div>{safe}</div></details>'
+    return (
+        f'<details class="a-fold"{state}><summary>{safe_summary}</summary>'
+        f"<div>{safe}</div></details>"
+    )
 
 
 def link(address: str, shown: object) -> str:

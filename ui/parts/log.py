@@ -58,7 +58,8 @@ def _(record: schemas.Signal, number: int, visit: Visit) -> tuple[str, str]:  # 
         ruling = f"{words.text(record.verdict.ruling)}: {words.text(record.verdict.reasoning)}"
     return (
         f"{html.chip(f'{record.setup} signal', record.setup.lower())} "
-        f"{words.text(record.symbol)} {arrow(record.side)} at {words.number(record.price)} · {taken}",
+        f"{words.text(record.symbol)} {arrow(record.side)} at {words.number(record.price)} · "
+        f"{taken}",
         ruling,
     )
 

@@ -138,13 +138,13 @@ def _z(found: Sequence[schemas.Candle], arms: Mapping[str, Sequence[float]]) -> 
         {**where, "type": "line", "name": "z", "data": tidy([one.z for one in found]),
          "lineStyle": {"width": 1.3, "color": BLUE}, "itemStyle": {"color": BLUE}}
     ]  # fmt: skip
-    for name, hue in (("mr_arm", AMBER), ("tc_arm", VIOLET)):
-        for sign in (1, -1):
-            lines.append(
-                {**where, "type": "line", "name": f"{name} {sign}", "step": "end", "silent": True,
-                 "data": tidy([sign * one for one in arms[name]]), "tooltip": {"show": False},
-                 "lineStyle": {"width": 1, "type": "dashed", "color": hue}}
-            )  # fmt: skip
+    lines += [
+        {**where, "type": "line", "name": f"{name} {sign}", "step": "end", "silent": True,
+         "data": tidy([sign * one for one in arms[name]]), "tooltip": {"show": False},
+         "lineStyle": {"width": 1, "type": "dashed", "color": hue}}
+        for name, hue in (("mr_arm", AMBER), ("tc_arm", VIOLET))
+        for sign in (1, -1)
+    ]  # fmt: skip
     return lines
 
 

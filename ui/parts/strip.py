@@ -28,7 +28,7 @@ def draw_strip(visit: Visit) -> None:
     def live() -> None:
         watchlist = visit.read(schemas.Watchlist, "/api/watchlist")
         run = chosen_run(visit)
-        st.html(strip(watchlist, run) + warnings(visit, watchlist, run))
+        st.html(strip(watchlist, run) + warnings(visit, watchlist))
 
     line, choice = st.container(horizontal=True, vertical_alignment="top").columns(
         [1, 0.13], vertical_alignment="top"
@@ -66,7 +66,9 @@ def strip(reading: Reading[schemas.Watchlist], run: schemas.Run | None) -> str:
         html.chip(_market(seen.now), "soft"),
         html.chip(seen.risk_state, "soft" if seen.risk_state == "ACTIVE" else "stop"),
         _labelled("Equity", f"<b>{words.money(seen.equity, 0)}</b>"),
-        _labelled("Today", f"<b>{words.coloured(seen.pnl_today, words.earned(seen.pnl_today))}</b>"),
+        _labelled(
+            "Today", f"<b>{words.coloured(seen.pnl_today, words.earned(seen.pnl_today))}</b>"
+        ),
     ]
     return f'<div class="a-strip">{"".join(parts)}</div>'
 
@@ -82,7 +84,7 @@ def _market(now: datetime | None) -> str:
     return "market open" if _OPEN <= here < _CLOSE else "market closed"
 
 
-def warnings(visit: Visit, reading: Reading[schemas.Watchlist], run: schemas.Run | None) -> str:
+def warnings(visit: Visit, reading: Reading[schemas.Watchlist]) -> str:
     """The boxes under the line; empty when all is well."""
     boxes = []
     trouble, seen = reading.trouble, reading.value
@@ -98,7 +100,9 @@ def warnings(visit: Visit, reading: Reading[schemas.Watchlist], run: schemas.Run
     for part in health.components if health else []:
         if part.state in ("degraded", "down") and not (part.name == "ledger" and seen is None):
             tone = "stop" if part.state == "down" else "warn"
-            boxes.append(notices.notice(tone, f"DEGRADED: {part.name} is {part.state}", part.detail))
+            boxes.append(
+                notices.notice(tone, f"DEGRADED: {part.name} is {part.state}", part.detail)
+            )
     return "".join(boxes)
 
 

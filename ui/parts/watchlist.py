@@ -59,7 +59,8 @@ def _row(one: schemas.WatchlistRow, arms: dict[str, float], visit: Visit) -> str
 def _freshness(one: schemas.WatchlistRow) -> str:
     """Why a line must not be relied on, if there is a reason."""
     if one.incomplete:
-        return f' <span class="chip warn" title="{words.text(", ".join(one.incomplete))}">cannot arm</span>'
+        why = words.text(", ".join(one.incomplete))
+        return f' <span class="chip warn" title="{why}">cannot arm</span>'
     if one.time is None:
         return f" {html.chip('no bar yet', 'soft')}"
     if one.age_seconds is not None and one.age_seconds > _OLD:
@@ -94,6 +95,6 @@ def _held(position: schemas.Position | None) -> str:
         return ""
     gain = words.coloured(position.unrealised_pnl, words.earned(position.unrealised_pnl))
     return (
-        f"{words.text(position.side)} {position.quantity:,} at {words.number(position.entry_price)} "
-        f"{gain}"
+        f"{words.text(position.side)} {position.quantity:,} at "
+        f"{words.number(position.entry_price)} {gain}"
     )

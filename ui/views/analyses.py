@@ -43,7 +43,8 @@ def _live(visit: Visit, day: date) -> None:
             notices.notice(
                 "", "No analysis in this session",
                 "The lane has no analyst, or none was due yet. A replay with one:",
-                "advisor replay --bars DIR --daily DIR --from DATE --to DATE --analyst rules --out out/mine",
+                "advisor replay --bars DIR --daily DIR --from DATE --to DATE \\\n"
+                "    --analyst rules --out out/mine",
             )
         )  # fmt: skip
         return

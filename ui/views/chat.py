@@ -64,7 +64,8 @@ def _ask(
     with st.chat_message("assistant"):
         place = st.empty()
         place.html('<span class="soft">Reading the ledger …</span>')
-        pieces, end = "", None
+        pieces = ""
+        end: schemas.ChatAnswer | Trouble | None = None
         for event in visit.client.ask(request, key=visit.key):
             if isinstance(event, Trouble):
                 end = event
@@ -99,7 +100,9 @@ def _bubble(who: str, safe: str) -> None:
 def _answer(answer: schemas.ChatAnswer | Trouble, visit: Visit) -> str:
     if isinstance(answer, Trouble):
         return notices.explained(answer)
-    refused = f"{html.chip('refused', 'warn')} {words.text(answer.reason)}" if answer.refused else ""
+    refused = (
+        f"{html.chip('refused', 'warn')} {words.text(answer.reason)}" if answer.refused else ""
+    )
     sources = " ".join(_source(one, visit) for one in answer.citations)
     under = f'<p class="small soft">Rests on {sources}</p>' if sources else ""
     return f'<div class="words">{words.text(answer.text)}</div>{refused}{under}'

@@ -51,7 +51,7 @@ def _runs(found: list[schemas.Run]) -> str:
     rows = [
         (
             words.text(one.run),
-            f"{words.text(one.kind)} {html.chip(one.status, 'accent' if one.status == 'running' else 'soft')}",
+            f"{words.text(one.kind)} {_status(one)}",
             f"{words.day(one.first_date)} … {words.day(one.last_date)}",
             words.text(", ".join(name for name in one.lanes if name != "market")),
             words.clock(one.created_at, day=True),
@@ -62,6 +62,10 @@ def _runs(found: list[schemas.Run]) -> str:
     ]
     head = ("Run", "Kind", "Sessions", "Lanes", "Started", "Code", "Settings")
     return html.table(head, rows, key=0, stack=True)
+
+
+def _status(run: schemas.Run) -> str:
+    return html.chip(run.status, "accent" if run.status == "running" else "soft")
 
 
 def _heads(run: schemas.Run) -> str:

@@ -30,8 +30,8 @@ def show() -> None:
         return
     st.html(html.card("Snapshots", _table(found.data)))
     st.caption(
-        "A trend needs both slopes on one side and swings that do not speak against it. MR does not "
-        "arm with the trend, TC only with it; above the ATR percentile cap nothing arms."
+        "A trend needs both slopes on one side and swings that do not speak against it. MR does "
+        "not arm with the trend, TC only with it; above the ATR percentile cap nothing arms."
     )
 
 
@@ -43,7 +43,8 @@ def _table(found: list[schemas.Snapshot]) -> str:
             words.signed(one.ema_slope_daily),
             words.signed(one.ema_slope_hourly),
             words.text(one.hh_ll_tag),
-            f"{words.number(one.atr_percentile, 0)} <span class='soft small'>of {one.sessions}</span>",
+            f"{words.number(one.atr_percentile, 0)} "
+            f'<span class="soft small">in {one.sessions}</span>',
             words.number(one.atr_5m),
             f"{words.number(one.mean_5m)} ± {words.number(one.deviation_5m)}",
             words.number(one.previous_close),

@@ -1,4 +1,4 @@
-"""Trades: figures, curves and sums over all of them, the table with filters, and a trade's story."""
+"""Trades: figures, curves and sums, the table with filters, and a trade's story."""
 
 from collections.abc import Callable
 from datetime import date
@@ -65,8 +65,8 @@ def _nothing(asked: dict[str, Any]) -> None:
         st.html(
             notices.notice(
                 "", "No trade yet",
-                "A trade appears here when its position is closed. Signals that were not taken, and "
-                "why, are on the Symbol page.",
+                "A trade appears here when its position is closed. Signals that were not taken, "
+                "and why, are on the Symbol page.",
             )
         )  # fmt: skip
 
@@ -153,7 +153,7 @@ def _table(visit: Visit, asked: dict[str, Any]) -> None:
         st.html(notices.notice("", "No trade matches", "Choose other filters."))
         return
     st.html(
-        f'<h3>Trades <span class="soft small">newest first, New York time; choose a row for its '
+        '<h3>Trades <span class="soft small">newest first, New York time; choose a row for its '
         "story</span></h3>"
     )
     chosen = st.dataframe(

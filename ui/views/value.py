@@ -61,9 +61,9 @@ def _lanes(found: schemas.LaneComparison) -> str:
 
 def _differences(found: schemas.LaneComparison) -> str:
     if not found.differences:
-        return '<p class="soft">Only one lane ran: there is nothing to compare with. Run with an analyst.</p>'
-    bounds = [abs(value or 0.0) for one in found.differences for value in (one.low, one.high, one.mean)]
-    widest = max(bounds) * 1.1 or 1.0
+        return '<p class="soft">Only one lane ran: run with an analyst to compare.</p>'
+    bounds = [value for one in found.differences for value in (one.low, one.high, one.mean)]
+    widest = max(abs(value or 0.0) for value in bounds) * 1.1 or 1.0
     rows = [
         (
             f"advised − {words.text(one.against)}",
@@ -136,11 +136,12 @@ def _vetoes(quality: schemas.AdviceQuality) -> str:
     if not found.vetoes:
         return '<p class="soft">Nothing was vetoed.</p>'
     if not found.traded:
-        return f"<p>{words.plural(found.vetoes, 'veto')[:-1]}es; none was traded without advice.</p>"
+        return f"<p>{found.vetoes:,} vetoed; the baseline traded none of them.</p>"
     saved = -(found.pnl or 0.0)
     word = "saved" if saved >= 0 else "cost"
     return (
-        f"<p>Of <b>{found.vetoes:,}</b> vetoed signals the baseline traded <b>{found.traded:,}</b>: "
+        f"<p>Of <b>{found.vetoes:,}</b> vetoed signals the baseline traded "
+        f"<b>{found.traded:,}</b>: "
         f"{found.wins:,} won, together {words.coloured(found.pnl, words.earned(found.pnl))}.</p>"
         f"<p>The vetoes {word} <b>{words.money(abs(saved))}</b> there.</p>"
     )

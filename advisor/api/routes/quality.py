@@ -168,7 +168,9 @@ def advice_quality(request: Request, view: TheView, scope: TheScope) -> Response
     other = scope.run.lanes.get("baseline")
     vetoes = None
     if other is not None and scope.place.lane != "baseline":
-        vetoes = _vetoes(verdicts, _outcomes(view, view.scope_of(scope.run, "baseline", None), scope))
+        vetoes = _vetoes(
+            verdicts, _outcomes(view, view.scope_of(scope.run, "baseline", None), scope)
+        )
     return answer(
         request,
         schemas.AdviceQuality(
