@@ -71,6 +71,10 @@ class Client:
         self._kept: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
         self._silent_until = 0.0
 
+    def close(self) -> None:
+        """Close its connections; it can be used no more."""
+        self._http.close()
+
     def read(
         self, model: type[M], path: str, parameters: Parameters | None = None, *, key: str = "",
         fresh: float = 0.7,

@@ -5,6 +5,7 @@ others what one saw oneself. The key lives in the session alone.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -18,7 +19,7 @@ TICK = 2.0
 TICK_WITH_KEY = 6.0  # a key has an allowance, 100 requests a minute unless made with another
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def client_of(address: str) -> Client:
     """The client that all visitors of this server share."""
     return Client(address)

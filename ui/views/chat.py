@@ -24,7 +24,7 @@ _PAGES = {"trade": "trades", "analysis": "analyses", "signal": "symbol", "day": 
 def show() -> None:
     """The conversation so far, and the next question."""
     visit = current()
-    health = visit.read_all(schemas.Health, "/api/health", fresh=3.0).value
+    health = notices.usable(visit.read_all(schemas.Health, "/api/health", fresh=3.0))
     parts = health.components if health else []
     if any(one.name == "chat" and one.state == "not_configured" for one in parts):
         title, body, command = notices.COMMANDS["chat-not-configured"]
