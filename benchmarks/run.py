@@ -19,7 +19,7 @@ from time import perf_counter
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import api, features
+from benchmarks import api, features, ui
 from benchmarks.figure import Figure
 
 ROOT = Path(__file__).parent.parent
@@ -101,7 +101,7 @@ def replay() -> Iterator[Figure]:
 def main() -> None:
     """Measure, print the table, write `benchmarks/results.json`."""
     started = perf_counter()
-    rows = [*command_line(), *replay(), *features.figures(DATA), *api.figures()]
+    rows = [*command_line(), *replay(), *features.figures(DATA), *api.figures(), *ui.figures()]
     table = Table("measure", "value", "unit", "target", "met", box=None)
     for row in rows:
         value = f"{row.value:,.0f}" if row.value >= 1000 else f"{row.value:.3g}"

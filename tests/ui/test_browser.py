@@ -117,7 +117,8 @@ def test_charts_are_drawn_and_a_row_tells_its_story(month: str, browser: Any) ->
     visit = Visit(browser, month)
     visit.open("symbol?symbol=NVDA&date=2025-01-10", "Decisions")
     visit.page.wait_for_selector(".stMain canvas")
-    assert "Fri 10 Jan 2025" in visit.page.inner_text(".stMain")
+    session = visit.page.locator('[data-testid="stSelectbox"] input').nth(1)
+    assert session.input_value() == "Fri 10 Jan 2025"
     visit.open("trades", "By symbol")
     table = visit.page.locator('[data-testid="stDataFrame"]').first
     box = table.bounding_box()

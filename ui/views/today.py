@@ -34,14 +34,11 @@ def _live(visit: Visit) -> None:
     left, right = st.columns([2.1, 1], gap="small")
     with left:
         st.html(html.card("Watchlist", grid(seen, visit)))
+        _equity(seen, visit)
     with right:
         st.html(html.card("In force", _in_force(seen, visit)))
         st.html(html.card("Alerts", _alerts(visit)))
-    below, side = st.columns([2.1, 1], gap="small")
-    with side:
         st.html(html.card("Decisions", _decisions(visit)))
-    with below:
-        _equity(seen, visit)
 
 
 def _decisions(visit: Visit) -> str:
@@ -115,5 +112,5 @@ def _equity(seen: schemas.Watchlist, visit: Visit) -> None:
     st.echarts_chart(
         charts.curve([f"{words.local(p.time):%H:%M}" for p in found.data],
                      [p.equity for p in found.data], "Equity"),
-        height=230, key="today-equity",
+        height=300, key="today-equity",
     )  # fmt: skip

@@ -97,14 +97,8 @@ def _curves(visit: Visit, asked: dict[str, Any], groups: schemas.TradeGroups) ->
     ).value
     left, right = st.columns([1.6, 1], gap="small")
     if equity is not None and equity.data:
-        points = equity.data[:: max(1, len(equity.data) // _CURVE_POINTS)]
         with left:
-            st.html("<h3>Equity and drawdown at session ends</h3>")
-            option = charts.equity(
-                [f"{words.local(one.time):%Y-%m-%d}" for one in points],
-                [one.equity for one in points], [one.drawdown for one in points],
-            )  # fmt: skip
-            st.echarts_chart(option, height=320, key="trades-equity")
+            _equity(visit, equity.data)
     with right:
         st.html("<h3>Results in R, from each label on</h3>")
         labels = [_bucket(one.low, groups) for one in groups.returns]
@@ -115,6 +109,25 @@ def _curves(visit: Visit, asked: dict[str, Any], groups: schemas.TradeGroups) ->
         found: list[schemas.TradeGroup] = getattr(groups, name)
         with place:
             st.html(html.card(title, _sums(found)))
+
+
+def _equity(visit: Visit, points: list[schemas.EquityPoint]) -> None:
+    """At session ends; minute by minute when there is only one session."""
+    form = "%Y-%m-%d"
+    if len(points) == 1:
+        day = words.local(points[0].time).date()
+        minutes = visit.read(
+            schemas.Listing[schemas.EquityPoint], "/api/equity", resolution="minute", date=day
+        ).value
+        points, form = (minutes.data if minutes else []), "%H:%M"
+    title = "at session ends" if form == "%Y-%m-%d" else "in the only session"
+    st.html(f"<h3>Equity and drawdown {title}</h3>")
+    points = points[:: max(1, len(points) // _CURVE_POINTS)]
+    option = charts.equity(
+        [words.local(one.time).strftime(form) for one in points],
+        [one.equity for one in points], [one.drawdown for one in points],
+    )  # fmt: skip
+    st.echarts_chart(option, height=320, key="trades-equity")
 
 
 def _bucket(low: float, groups: schemas.TradeGroups) -> str:

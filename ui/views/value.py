@@ -69,7 +69,7 @@ def _differences(found: schemas.LaneComparison) -> str:
             f"advised − {words.text(one.against)}",
             words.coloured(one.mean, words.earned(one.mean)),
             _interval(one, widest),
-            f"{words.earned(one.low)} … {words.earned(one.high)}",
+            "" if one.low is None else f"{words.earned(one.low)} … {words.earned(one.high)}",
             words.coloured(one.total, words.earned(one.total)),
             f"{one.sessions:,}",
             f"<b>{words.text(one.verdict)}</b>",
