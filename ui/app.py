@@ -10,7 +10,8 @@ _ROOT = str(Path(__file__).parents[1])
 if _ROOT not in sys.path:
     sys.path.insert(0, _ROOT)
 
-from ui.parts import html, strip  # noqa: E402
+from advisor.api import schemas  # noqa: E402
+from ui.parts import html, notices, strip  # noqa: E402
 from ui.views import (  # noqa: E402
     analyses,
     chat,
@@ -46,8 +47,12 @@ def main() -> None:
         for module, title, path in PAGES
     ]
     page = st.navigation(pages, position="top")
-    st.session_state["page_run"] = st.session_state.get("page_run", 0) + 1
-    strip.draw_strip(current())
+    visit = current()
+    trouble = visit.read(schemas.Watchlist, "/api/watchlist").trouble
+    if trouble is not None and trouble.why == "key":
+        notices.ask_for_key(trouble)
+        return
+    strip.draw_strip(visit)
     page.run()
 
 

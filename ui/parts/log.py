@@ -8,6 +8,8 @@ from ui import words
 from ui.parts import html
 from ui.visit import Visit
 
+UNSCALED = "all thresholds unscaled"
+
 
 def log(entries: Sequence[schemas.LogEntry], visit: Visit, *, day: bool = False) -> str:
     """The entries; `day` says the date too."""
@@ -127,4 +129,4 @@ def factors(found: schemas.Multipliers) -> str:
         "TC arm": found.tc_arm, "TC trigger": found.tc_trigger,
     }  # fmt: skip
     changed = [f"{name} ×{value:.2f}" for name, value in named.items() if value != 1.0]
-    return " · ".join(changed) or "all thresholds unscaled"
+    return " · ".join(changed) or UNSCALED

@@ -53,16 +53,19 @@ def explained(trouble: Trouble, age: float | None = None) -> str:
 
 
 def usable(reading: Reading[M]) -> M | None:
-    """The value, after saying what is wrong with it; None when there is nothing to show."""
+    """The value, after saying what is wrong with it; None when there is nothing to show.
+
+    A key that has stopped counting leads to the form for another one.
+    """
     if reading.trouble is not None:
         if reading.trouble.why == "key":
-            _ask_for_key(reading.trouble)
-        elif reading.value is None:
+            st.rerun()
+        if reading.value is None:
             st.html(explained(reading.trouble))
     return reading.value
 
 
-def _ask_for_key(trouble: Trouble) -> None:
+def ask_for_key(trouble: Trouble) -> None:
     """A form for the key. It stays in this visitor's session and goes only to the API."""
     expired = trouble.kind == "wrong-key"
     st.html(
@@ -71,11 +74,8 @@ def _ask_for_key(trouble: Trouble) -> None:
             "`advisor keys create NAME` makes one. It is kept for this browser tab only.",
         )
     )  # fmt: skip
-    if st.session_state.get("asked_for_key") == st.session_state.get("page_run"):
-        return  # one form on a page is enough
-    st.session_state["asked_for_key"] = st.session_state.get("page_run")
     with st.form("key-form", border=False):
         given = st.text_input("Key", type="password")
         if st.form_submit_button("Use this key"):
             st.session_state["key"] = given.strip()
-            st.rerun(scope="app")
+            st.rerun()

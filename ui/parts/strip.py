@@ -12,6 +12,7 @@ from advisor.api import schemas
 from ui import words
 from ui.client import Reading
 from ui.parts import html, notices
+from ui.parts.log import UNSCALED, factors
 from ui.visit import Visit, choose
 
 _RISK_WORDS = {
@@ -120,7 +121,9 @@ def _degraded(visit: Visit, seen: schemas.Watchlist | None) -> list[str]:
     newest = found.data[0]
     if newest.status != "DEGRADED" or words.local(newest.as_of).date() != seen.date:
         return []
-    body = f"{newest.degraded_reason or 'no reason is recorded'}. Base thresholds are in force."
+    base = factors(newest.multipliers) == UNSCALED
+    body = (newest.degraded_reason or "no reason is recorded") + ". "
+    body += "Base thresholds are in force." if base else ""
     return [notices.notice("warn", "DEGRADED: the newest analysis did not come about", body)]
 
 

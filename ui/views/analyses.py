@@ -7,7 +7,7 @@ import streamlit as st
 from advisor.api import schemas
 from ui import words
 from ui.parts import html, notices
-from ui.parts.log import arrow, factors
+from ui.parts.log import UNSCALED, arrow, factors
 from ui.parts.sessions import choose_session
 from ui.visit import Visit, current
 
@@ -63,7 +63,7 @@ def _live(visit: Visit, day: date) -> None:
 
 def _summary(found: list[schemas.Analysis]) -> str:
     degraded = sum(one.status == "DEGRADED" for one in found)
-    scaled = sum(factors(one.multipliers) != "all thresholds unscaled" for one in found)
+    scaled = sum(factors(one.multipliers) != UNSCALED for one in found)
     stated = [one.confidence for one in found if one.confidence is not None]
     mean = sum(stated) / len(stated) if stated else None
     return html.tiles(

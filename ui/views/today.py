@@ -38,12 +38,16 @@ def _live(visit: Visit) -> None:
     with right:
         st.html(html.card("In force", _in_force(seen, visit)))
         st.html(html.card("Alerts", _alerts(visit)))
-        st.html(html.card("Decisions", _decisions(visit)))
+        st.html(html.card("Decisions", _decisions(visit, seen)))
 
 
-def _decisions(visit: Visit) -> str:
+def _decisions(visit: Visit, seen: schemas.Watchlist) -> str:
     found = visit.read(
-        schemas.Page[schemas.LogEntry], "/api/log", kind=_DECISIONS, limit=SHOWN
+        schemas.Page[schemas.LogEntry],
+        "/api/log",
+        kind=_DECISIONS,
+        limit=SHOWN,
+        start_date=seen.date,
     ).value
     return f'<div class="tall">{log(found.data if found else (), visit)}</div>'
 
@@ -68,7 +72,12 @@ def _in_force(seen: schemas.Watchlist, visit: Visit) -> str:
     found = visit.read(schemas.Page[schemas.Analysis], "/api/market-analysis", limit=1).value
     if found is not None and found.data:
         newest = found.data[0]
-        lines.append((f"Analysis {words.local(newest.as_of):%H:%M}", words.text(newest.assessment)))
+        lines.append(
+            (
+                f"Analysis {words.local(newest.as_of):%H:%M}",
+                f'<div class="clamp">{words.text(newest.assessment)}</div>',
+            )
+        )
     return table + html.facts(lines)
 
 
