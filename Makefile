@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: setup setup-dev demo test lint bench bench-peers help
+.PHONY: setup setup-dev setup-ui demo serve screenshots test lint bench bench-peers help
 
 help:
 	@echo "make demo   one synthetic session through the whole advisor, offline (about a minute)"
+	@echo "make serve  the dashboard and the API over the demo's ledger, on 127.0.0.1"
 	@echo "make test   lint, types, import contracts and the whole test suite"
 	@echo "make bench  the speed and memory table of the README (benchmarks/results.json)"
 	@echo "make bench-peers  the same strategy in vectorbt, backtesting.py and NautilusTrader (.venv-peers)"
@@ -36,6 +37,17 @@ setup-dev: $(VENV)/.dev
 
 demo: setup
 	$(BIN)/advisor demo --out out/demo --fresh
+
+setup-ui: setup
+	$(PIP) install -c constraints.txt -e '.[ui,api]'
+
+# The demo's ledger is made only when there is none: what is served may be a longer history.
+serve: setup-ui
+	test -f out/demo/ledger.sqlite || $(BIN)/advisor demo --out out/demo
+	$(BIN)/advisor serve --ledger out/demo
+
+screenshots: setup-dev
+	$(BIN)/python -m benchmarks.screenshots
 
 lint: setup-dev
 	$(BIN)/ruff format --check .

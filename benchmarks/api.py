@@ -43,7 +43,7 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         ledger = Path(folder) / "ledger.sqlite"
         write_ledger(ledger)
-        with _server(ledger) as (server, port):
+        with serving(ledger) as (server, port):
             for name, paths in ROUTES.items():
                 measured = _client(port, paths)
                 yield Figure(
@@ -56,7 +56,7 @@ def figures() -> Iterator[Figure]:
 
 
 @contextmanager
-def _server(ledger: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def serving(ledger: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`advisor serve` on a free port."""
     command = [
         sys.executable, "-c", "from advisor.cli import main; main()",

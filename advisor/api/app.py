@@ -19,7 +19,7 @@ from advisor import __version__
 from advisor.api import problems, schemas
 from advisor.api.gate import Gate
 from advisor.api.parts import Parts
-from advisor.api.routes import market, money, records, stream, system, talk
+from advisor.api.routes import market, money, quality, records, stream, system, talk
 
 COMPRESS_FROM = 1_000
 THREADS = 6
@@ -52,7 +52,7 @@ def create_app(parts: Parts) -> FastAPI:
         Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
         Security(HTTPBearer(auto_error=False)),
     ]
-    for module in (records, money, market, stream, talk, system):
+    for module in (records, money, quality, market, stream, talk, system):
         app.include_router(module.router, dependencies=keyed)
     app.include_router(system.open_router)
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_FROM, compresslevel=1)

@@ -155,6 +155,62 @@ class Position(Answer):
     target: Price
 
 
+class TradeGroup(Answer):
+    """The trades that share a property."""
+
+    name: str = Field(examples=["NVDA"])
+    trades: int
+    wins: int
+    pnl: Money
+    fees: Money
+
+
+class ReturnBucket(Answer):
+    """Trades by result in R: profit per share over the distance from entry to stop."""
+
+    low: float = Field(description="Included, in R; the first bucket has everything below too.")
+    trades: int
+
+
+class TradeGroups(Located):
+    """The closed trades added up by each of their properties; groups in the order of names."""
+
+    total: TradeGroup
+    symbol: list[TradeGroup]
+    setup: list[TradeGroup]
+    side: list[TradeGroup]
+    hour: list[TradeGroup] = Field(description="By the New York hour of the entry.")
+    exit_reason: list[TradeGroup]
+    bucket_width: float = Field(description="Width of a bucket of `returns`, in R.")
+    returns: list[ReturnBucket]
+    unmeasured: int = Field(description="Trades without a stop distance: in no bucket.")
+
+
+class ConfidenceBin(Answer):
+    """Verdicts of one range of confidence whose signal was traded."""
+
+    low: float = Field(description="Confidence from here, 0 to 100, to the next bin.")
+    trades: int
+    wins: int
+    mean_confidence: float | None
+
+
+class VetoOutcomes(Answer):
+    """What became, in the lane without advice, of signals that the advice refused."""
+
+    vetoes: int
+    traded: int = Field(description="Of those, traded by the other lane at the same bar.")
+    wins: int
+    pnl: Money = Field(description="What they earned there; below zero: the vetoes saved money.")
+
+
+class AdviceQuality(Located):
+    """Is the validator's confidence worth something, and were its vetoes right?"""
+
+    reliability: list[ConfidenceBin]
+    vetoes: VetoOutcomes | None = Field(description="null: there is no lane to compare with.")
+
+
 # Decisions
 
 

@@ -1,9 +1,9 @@
-"""`advisor serve`: the REST API over a ledger, on this machine unless told otherwise."""
+"""`advisor serve`: dashboard and REST API over a ledger, on this machine unless told otherwise."""
 
 import gc
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,17 +26,20 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0: any.")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    ui: Annotated[
+        bool, typer.Option("--ui/--no-ui", help="The dashboard, or the API alone.")
+    ] = True,
 ) -> None:
-    """Serve the REST API (and its OpenAPI document) over a ledger, also while it is written."""
+    """Serve dashboard, REST API and OpenAPI document over a ledger, also while it is written."""
     from advisor.settings import load_settings
 
     settings = load_settings(config)
-    _require_packages()
+    _require_packages(ui=ui)
     address = host or settings.api.host
     public = not address.startswith(LOOPBACK)
     place = _ledger(ledger)
     with _listening(address, settings.api.port if port is None else port) as listener:
-        _run(place, settings, config, listener, address, public=public)
+        _run(place, settings, config, listener, address, public=public, ui=ui)
 
 
 def _run(
@@ -47,6 +50,7 @@ def _run(
     address: str,
     *,
     public: bool,
+    ui: bool,
 ) -> None:
     import uvicorn
 
@@ -71,11 +75,17 @@ def _run(
             view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(),
             public=public,
         )  # fmt: skip
-        _welcome(view, listener, place, keyed=public or bool(keys.listed()))
+        keyed = public or bool(keys.listed())
+        application: Any = create_app(parts)
+        if ui:
+            from advisor.api.dashboard import OneAddress
+
+            application = OneAddress(application, address=_near(listener), local_only=not keyed)
+        _welcome(view, listener, place, keyed=keyed, ui=ui)
         gc.freeze()  # what was imported stays; collecting through it stops every request
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(parts), log_level="warning", access_log=False, server_header=False,
+                application, log_level="warning", access_log=False, server_header=False,
                 proxy_headers=False, timeout_keep_alive=30,
                 timeout_graceful_shutdown=2,
             )
@@ -83,7 +93,15 @@ def _run(
         server.run(sockets=[listener])
 
 
-def _welcome(view: object, listener: socket.socket, place: str, *, keyed: bool) -> None:
+def _near(listener: socket.socket) -> str:
+    """The API's address for this process itself, whatever it listens on."""
+    host, number = listener.getsockname()[:2]
+    if listener.family is socket.AF_INET6:
+        return f"http://[{'::1' if host == '::' else host}]:{number}"
+    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{number}"
+
+
+def _welcome(view: object, listener: socket.socket, place: str, *, keyed: bool, ui: bool) -> None:
     """Say where it listens, what it shows, and read the newest run's sums once."""
     from advisor.api.problems import ProblemError
     from advisor.api.view import LedgerView
@@ -98,14 +116,15 @@ def _welcome(view: object, listener: socket.socket, place: str, *, keyed: bool) 
     except ProblemError:
         run = "no run in it yet; `advisor demo` makes one"
     who = "with a key (X-API-Key)" if keyed else "from this machine, without a key"
+    page = f"Open   http://{shown}:{number}/\n" if ui else ""
     console().print(
-        f"Ledger {place}: {run}\n"
+        f"Ledger {place}: {run}\n{page}"
         f"API    http://{shown}:{number}/api/watchlist   {who}\n"
         f"Spec   http://{shown}:{number}/openapi.json\nCtrl-C stops."
     )
 
 
-def _require_packages() -> None:
+def _require_packages(*, ui: bool) -> None:
     from importlib.util import find_spec
 
     from tools.errors import NotConfigured
@@ -114,6 +133,12 @@ def _require_packages() -> None:
         if find_spec(package) is None:
             raise NotConfigured(
                 f"advisor serve needs the package {package}: pip install -e '.[api]'"
+            )
+    for package in ("streamlit", "httpx") if ui else ():
+        if find_spec(package) is None:
+            raise NotConfigured(
+                f"the dashboard needs the package {package}: pip install -e '.[ui]'; "
+                "--no-ui serves the API alone"
             )
 
 

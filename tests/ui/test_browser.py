@@ -1,0 +1,212 @@
+"""The dashboard in a real browser, served as a user serves it: every page, both widths and themes.
+
+Each visit fails on a console message, an error of the page, or a request that leaves the server.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ui.worlds import empty, served, troubled
+
+pytestmark = pytest.mark.slow
+WIDTHS = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+PAGES = {
+    "": "Watchlist",
+    "symbol?symbol=NVDA": "Decisions",
+    "trades": "By symbol",
+    "analyses": "What happened next",
+    "value": "Lanes: identical bars, one engine",
+    "premarket": "Snapshots",
+    "chat": "No chat is configured",
+    "health": "Heads of the hash chains",
+    "settings": "max_positions",
+}
+REPLAY = [sys.executable, "-c", "from advisor.cli import main; main()", "replay"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    found = os.environ.get("ADVISOR_TEST_CHROMIUM") or shutil.which("chromium")
+    if not found:
+        pytest.skip("no chromium on the path: install it or set ADVISOR_TEST_CHROMIUM")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+class Visit:
+    """A tab with everything it complained of and everywhere it asked."""
+
+    def __init__(self, browser: Any, address: str, width: str = "desk", theme: str = "light"):
+        self.address = address
+        self.complaints: list[str] = []
+        self.elsewhere: list[str] = []
+        self.context = browser.new_context(viewport=WIDTHS[width], color_scheme=theme)
+        self.page = self.context.new_page()
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._request)
+
+    def _console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.elsewhere.append(request.url)
+
+    def open(self, path: str, text: str) -> str:
+        """Go there, wait for a text, and give all that can be read."""
+        self.page.goto(f"{self.address}/{path}")
+        return self.wait(text)
+
+    def wait(self, text: str, seconds: float = 30) -> str:
+        self.page.get_by_text(text).first.wait_for(state="attached", timeout=seconds * 1e3)
+        return str(self.page.inner_text(".stMain"))
+
+    def close(self) -> None:
+        self.context.close()
+
+
+def command(market_data: Path, out: Path, last: str) -> list[str]:
+    bars = market_data / "bars"
+    return [
+        *REPLAY, "--bars", str(bars / "1min" / "us-2025-01"), "--daily",
+        str(bars / "1day" / "us-2024-2026"), "--from", "2025-01-02", "--to", last, "--symbols",
+        "SPY,NVDA,AMD", "--analyst", "rules", "--validation", "rules", "--out", str(out),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def month(market_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The dashboard over real days of January 2025."""
+    folder = tmp_path_factory.mktemp("month")
+    subprocess.run(command(market_data, folder, "2025-01-14"), check=True, capture_output=True)
+    with served(folder / "ledger.sqlite", folder) as (address, _):
+        yield address
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", ["desk", "phone"])
+def test_every_page_on_real_days(month: str, browser: Any, width: str, theme: str) -> None:
+    visit = Visit(browser, month, width, theme)
+    for path, text in PAGES.items():
+        shown = visit.open(path, text)
+        assert "advised" in shown, path
+        visit.page.wait_for_timeout(1_500)
+        assert visit.page.locator(".stException").count() == 0, path
+        wide = "document.querySelector('.stMain').scrollWidth"
+        assert visit.page.evaluate(wide) <= WIDTHS[width]["width"], path
+    scheme = visit.page.evaluate("getComputedStyle(document.querySelector('.stApp')).colorScheme")
+    assert scheme == theme
+    assert visit.complaints == []
+    assert visit.elsewhere == []
+    visit.close()
+
+
+def test_charts_are_drawn_and_a_row_tells_its_story(month: str, browser: Any) -> None:
+    visit = Visit(browser, month)
+    visit.open("symbol?symbol=NVDA&date=2025-01-10", "Decisions")
+    visit.page.wait_for_selector(".stMain canvas")
+    session = visit.page.locator('[data-testid="stSelectbox"] input').nth(1)
+    assert session.input_value() == "Fri 10 Jan 2025"
+    visit.open("trades", "By symbol")
+    table = visit.page.locator('[data-testid="stDataFrame"]').first
+    box = table.bounding_box()
+    table.click(position={"x": 16, "y": 55})
+    assert box is not None
+    shown = visit.wait("Verdict:")
+    assert "Closed" in shown
+    link = visit.page.get_by_text("see it on the chart")
+    link.click()
+    visit.wait("Decisions")
+    assert "/symbol?" in visit.page.url
+    assert visit.complaints == []
+    visit.close()
+
+
+def test_a_running_replay_moves(market_data: Path, browser: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    running = subprocess.Popen(
+        command(market_data, out, "2025-01-31"), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    while not (out / "ledger.sqlite").is_file():
+        assert running.poll() is None
+    with served(out / "ledger.sqlite", tmp_path) as (address, _):
+        visit = Visit(browser, address)
+        visit.open("", "Advisor")
+        visit.page.evaluate("document.querySelector('.stMain').dataset.here = 'yes'")
+        visit.wait("Fri 31 Jan 2025", 120)
+        visit.wait("replay · finished", 60)
+        # The page moved by itself: nobody loaded it anew.
+        assert visit.page.evaluate("document.querySelector('.stMain').dataset.here") == "yes"
+        assert visit.complaints == []
+        visit.close()
+    assert running.wait(60) == 0
+
+
+def test_when_the_server_dies_what_was_shown_stays(browser: Any, tmp_path: Path) -> None:
+    with served(troubled(tmp_path), tmp_path) as (address, server):
+        visit = Visit(browser, address)
+        visit.open("", "Watchlist")
+        server.terminate()
+        server.wait(10)
+        visit.page.wait_for_timeout(4_000)
+        assert "NVDA" in visit.page.inner_text(".stMain")
+        visit.close()
+
+
+@pytest.mark.parametrize("width", ["desk", "phone"])
+def test_halted_and_degraded_first_and_markup_as_text(
+    browser: Any, tmp_path: Path, width: str
+) -> None:
+    with served(troubled(tmp_path), tmp_path) as (address, _):
+        visit = Visit(browser, address, width)
+        for path in ("", "analyses", "trades"):
+            visit.open(path, "HALTED")
+            box = visit.page.locator(".a-notice.stop").first.bounding_box()
+            assert box is not None
+            assert box["y"] < 300, "seen without scrolling"
+        shown = visit.open("analyses", "What happened next")
+        assert "<img src=x onerror=" in shown
+        assert visit.page.title() != "owned"
+        assert visit.page.locator(".stMain img").count() == 0
+        wide = "document.querySelector('.stMain').scrollWidth"
+        assert visit.page.evaluate(wide) <= WIDTHS[width]["width"]
+        assert visit.complaints == []
+        visit.close()
+
+
+def test_an_empty_ledger_says_what_to_run(browser: Any, tmp_path: Path) -> None:
+    with served(empty(tmp_path), tmp_path) as (address, _):
+        visit = Visit(browser, address)
+        assert "advisor demo" in visit.open("", "There is no run in this ledger yet")
+        assert visit.complaints == []
+        visit.close()
+
+
+def test_a_key_opens_the_pages(browser: Any, tmp_path: Path) -> None:
+    from advisor.api.keys import KeyFile
+
+    keys = KeyFile(tmp_path / "advisor-keys.json")
+    key = keys.create("reader", "read")[1]
+    with served(troubled(tmp_path), tmp_path) as (address, _):
+        visit = Visit(browser, address)
+        visit.open("", "This API needs a key")
+        visit.page.fill("input[type=password]", "wrong")
+        visit.page.click("text=Use this key")
+        visit.wait("The key is not valid (any more)")
+        visit.page.fill("input[type=password]", key)
+        visit.page.click("text=Use this key")
+        visit.wait("Watchlist")
+        visit.close()

@@ -1,0 +1,95 @@
+"""Ledgers for the dashboard's tests, written through the Store like any other, and a served one."""
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from time import sleep
+
+from advisor.settings import Settings
+from quant_core.types import RiskChange, RiskState, Status
+from tests.tools.store import examples
+from tools.store import Store
+
+MARKUP = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+LONG = "a reason that does not end " * 60
+
+
+def troubled(folder: Path) -> Path:
+    """A run that was halted, whose newest analysis is degraded, in other people's markup."""
+    ledger = folder / "ledger.sqlite"
+    with Store.open(ledger) as store:
+        examples.keep_history(store)
+        opened = examples.OPEN + timedelta(days=2)
+        analysis = replace(
+            examples.ANALYSIS, as_of=opened + 15 * examples.MINUTE, assessment=MARKUP + LONG,
+            reasoning=MARKUP, opportunities=(MARKUP,), status=Status.DEGRADED,
+            degraded_reason=MARKUP + " timeout",
+        )  # fmt: skip
+        halted = RiskChange(
+            start=opened + 20 * examples.MINUTE, state=RiskState.HALTED, reason=MARKUP, equity=9e4
+        )
+        rows = examples.minutes(opened + 5 * examples.MINUTE, 25)
+        store.commit_cycle("run", "advised", rows, [analysis, halted], b"five")
+    return ledger
+
+
+def empty(folder: Path) -> Path:
+    """A ledger without a run."""
+    ledger = folder / "ledger.sqlite"
+    with Store.open(ledger):
+        pass
+    return ledger
+
+
+def settings_file(folder: Path) -> Path:
+    """Settings whose key file is in the folder, so that none of this machine's is found."""
+    file = folder / "advisor.toml"
+    keys = (folder / Settings().api.keys_file).as_posix()
+    file.write_text(f'[api]\nkeys_file = "{keys}"\n', encoding="utf-8")
+    return file
+
+
+@contextmanager
+def served(ledger: Path, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """`advisor serve` in a process of its own: its address, and the process."""
+    command = [
+        sys.executable, "-c", "from advisor.cli import main; main()", "serve", "--port", "0",
+        "--ledger", str(ledger), "--config", str(settings_file(folder)),
+    ]  # fmt: skip
+    server = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONWARNINGS": "ignore"}
+    )
+    try:
+        assert server.stderr is not None
+        said = []
+        for line in server.stderr:
+            said.append(line)
+            if line.startswith("Open"):
+                break
+        else:
+            raise AssertionError("".join(said))
+        address = said[-1].split()[1].rstrip("/")
+        _wait(f"{address}/api/health")
+        yield address, server
+    finally:
+        server.terminate()
+        server.wait(10)
+        if server.stderr is not None:
+            server.stderr.close()
+
+
+def _wait(url: str) -> None:
+    for _ in range(200):
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                answer.read()
+            return
+        except OSError:
+            sleep(0.05)
+    raise AssertionError(f"{url} does not answer")

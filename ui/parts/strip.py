@@ -1,0 +1,153 @@
+"""The line on top of every page: what is shown, how it stands, and what is wrong with it.
+
+HALTED, REDUCING, DEGRADED and an absent API are boxes of their own under it: they cannot be
+scrolled past unseen, because every page begins with them.
+"""
+
+from datetime import datetime, time
+
+import streamlit as st
+
+from advisor.api import schemas
+from ui import words
+from ui.client import Reading
+from ui.parts import html, notices
+from ui.parts.log import UNSCALED, factors
+from ui.visit import Visit, choose
+
+_RISK_WORDS = {
+    "HALTED": "Nothing is sent but exits, and only a person starts it again.",
+    "REDUCING": "Exits only: no new position is opened.",
+}
+_OPEN, _CLOSE = time(9, 30), time(16)
+
+
+def draw_strip(visit: Visit) -> None:
+    """The line, live, with the choice of run and lane at its end."""
+
+    @st.fragment(run_every=visit.tick)
+    def live() -> None:
+        watchlist = visit.read(schemas.Watchlist, "/api/watchlist")
+        run = chosen_run(visit)
+        st.html(strip(watchlist, run) + warnings(visit, watchlist))
+
+    line, choice = st.container(horizontal=True, vertical_alignment="top").columns(
+        [1, 0.13], vertical_alignment="top"
+    )
+    with line:
+        live()
+    with choice, st.popover("View", width="stretch", help="Which run and lane is shown"):
+        _choice(visit)
+
+
+def runs_of(visit: Visit) -> Reading[schemas.Runs]:
+    """Every run of the ledger; it seldom changes."""
+    return visit.read_all(schemas.Runs, "/api/runs", fresh=3.0)
+
+
+def chosen_run(visit: Visit) -> schemas.Run | None:
+    """The run that is shown."""
+    runs = runs_of(visit).value
+    found = runs.data if runs else []
+    return next((one for one in found if visit.run in (None, one.run)), None)
+
+
+def strip(reading: Reading[schemas.Watchlist], run: schemas.Run | None) -> str:
+    """The line itself."""
+    seen = reading.value
+    if seen is None:
+        return '<div class="a-strip"><b>Advisor</b></div>'
+    kind = run.kind if run else "run"
+    going = run is not None and run.status == "running"
+    parts = [
+        html.chip(f"{kind} · {run.status if run else ''}", "accent" if going else "soft"),
+        _labelled("Lane", f"<b>{words.text(seen.lane)}</b>"),
+        _labelled("Session", f"<b>{words.day(seen.date)}</b>"),
+        _labelled("Now", f"<b>{words.clock(seen.now)}</b> New York"),
+        html.chip(_market(seen.now), "soft"),
+        html.chip(seen.risk_state, "soft" if seen.risk_state == "ACTIVE" else "stop"),
+        _labelled("Equity", f"<b>{words.money(seen.equity, 0)}</b>"),
+        _labelled(
+            "Today", f"<b>{words.coloured(seen.pnl_today, words.earned(seen.pnl_today))}</b>"
+        ),
+    ]
+    return f'<div class="a-strip">{"".join(parts)}</div>'
+
+
+def _labelled(label: str, safe: str) -> str:
+    return f'<span><span class="label">{label}</span>{safe}</span>'
+
+
+def _market(now: datetime | None) -> str:
+    if now is None:
+        return "no minute yet"
+    here = words.local(now).time()
+    return "market open" if _OPEN <= here < _CLOSE else "market closed"
+
+
+def warnings(visit: Visit, reading: Reading[schemas.Watchlist]) -> str:
+    """The boxes under the line; empty when all is well."""
+    boxes = []
+    trouble, seen = reading.trouble, reading.value
+    if trouble is not None and seen is not None:
+        boxes.append(notices.explained(trouble, reading.age))
+    if seen is not None and seen.risk_state in _RISK_WORDS:
+        why = _why_halted(visit)
+        boxes.append(
+            notices.notice("stop", f"{seen.risk_state}", f"{_RISK_WORDS[seen.risk_state]} {why}")
+        )
+    boxes += _degraded(visit, seen)
+    health = visit.read_all(schemas.Health, "/api/health", fresh=3.0).value
+    for part in health.components if health else []:
+        if part.state in ("degraded", "down") and not (part.name == "ledger" and seen is None):
+            tone = "stop" if part.state == "down" else "warn"
+            boxes.append(
+                notices.notice(tone, f"DEGRADED: {part.name} is {part.state}", part.detail)
+            )
+    return "".join(boxes)
+
+
+def _why_halted(visit: Visit) -> str:
+    found = visit.read(schemas.Page[schemas.LogEntry], "/api/log", kind="risk", limit=1).value
+    record = found.data[0].record if found and found.data else None
+    return f"Reason: {record.reason}" if isinstance(record, schemas.RiskChange) else ""
+
+
+def _degraded(visit: Visit, seen: schemas.Watchlist | None) -> list[str]:
+    """The newest analysis of the session, if it did not come about as intended."""
+    found = visit.read(schemas.Page[schemas.Analysis], "/api/market-analysis", limit=1).value
+    if seen is None or found is None or not found.data or seen.date is None:
+        return []
+    newest = found.data[0]
+    if newest.status != "DEGRADED" or words.local(newest.as_of).date() != seen.date:
+        return []
+    base = factors(newest.multipliers) == UNSCALED
+    body = (newest.degraded_reason or "no reason is recorded") + ". "
+    body += "Base thresholds are in force." if base else ""
+    return [notices.notice("warn", "DEGRADED: the newest analysis did not come about", body)]
+
+
+def _choice(visit: Visit) -> None:
+    runs = runs_of(visit).value
+    if runs is None or not runs.data:
+        st.caption("There is no run yet.")
+        return
+    names = [one.run for one in runs.data]
+    run = st.selectbox(
+        "Run", names, index=names.index(visit.run) if visit.run in names else 0,
+        format_func=lambda name: _named(next(one for one in runs.data if one.run == name)),
+    )  # fmt: skip
+    lanes = [name for name in next(one for one in runs.data if one.run == run).lanes
+             if name != "market"]  # fmt: skip
+    preferred = "advised" if "advised" in lanes else next(iter(lanes), None)
+    shown = visit.lane if visit.lane in lanes else preferred
+    lane = st.selectbox("Lane", lanes, index=lanes.index(shown) if shown in lanes else None)
+    wanted = (None if run == names[0] else run, None if lane == preferred else lane)
+    if wanted != (visit.run, visit.lane):
+        choose(*wanted)
+        st.rerun()
+
+
+def _named(run: schemas.Run) -> str:
+    days = f"{run.first_date} … {run.last_date}" if run.first_date else "no session closed yet"
+    return f"{run.kind}, {run.status}, {days} ({run.run[:8]})"

@@ -1,0 +1,132 @@
+"""Analyses of a session: what was thought, what it asked for, and what happened until the next."""
+
+from datetime import date, datetime, timedelta
+
+import streamlit as st
+
+from advisor.api import schemas
+from ui import words
+from ui.parts import html, notices
+from ui.parts.log import UNSCALED, arrow, factors
+from ui.parts.sessions import choose_session
+from ui.visit import Visit, current
+
+_LONGEST = timedelta(minutes=60)
+
+
+def show() -> None:
+    """Choose a session; its analyses are read again at every tick."""
+    visit = current()
+    seen = notices.usable(visit.read(schemas.Watchlist, "/api/watchlist"))
+    if seen is None:
+        return
+    first, _ = st.columns([1, 2.2])
+    with first:
+        day = choose_session(visit, seen, "analyses-session")
+    if day is None:
+        st.html(notices.notice("", "No session yet", "The run has not read its first bar."))
+        return
+    st.fragment(_live, run_every=2 * visit.tick)(visit, day)
+
+
+def _live(visit: Visit, day: date) -> None:
+    page = notices.usable(
+        visit.read(
+            schemas.Page[schemas.Analysis], "/api/market-analysis", start_date=day, end_date=day,
+            limit=120,
+        )
+    )  # fmt: skip
+    if page is None:
+        return
+    if not page.data:
+        st.html(
+            notices.notice(
+                "", "No analysis in this session",
+                "The lane has no analyst, or none was due yet. A replay with one:",
+                "advisor replay --bars DIR --daily DIR --from DATE --to DATE \\\n"
+                "    --analyst rules --out out/mine",
+            )
+        )  # fmt: skip
+        return
+    entries = visit.read(
+        schemas.Page[schemas.LogEntry], "/api/log", kind=["signal", "trade"], start_date=day,
+        end_date=day, limit=500,
+    ).value  # fmt: skip
+    st.html(_summary(page.data))
+    until: datetime | None = None
+    folds = []
+    for at, one in enumerate(page.data):
+        folds.append(_fold(one, _next_events(one, until, entries), visit, opened=at == 0))
+        until = one.as_of
+    st.html("".join(folds))
+
+
+def _summary(found: list[schemas.Analysis]) -> str:
+    degraded = sum(one.status == "DEGRADED" for one in found)
+    scaled = sum(factors(one.multipliers) != UNSCALED for one in found)
+    stated = [one.confidence for one in found if one.confidence is not None]
+    mean = sum(stated) / len(stated) if stated else None
+    return html.tiles(
+        [
+            html.tile("Analyses", f"{len(found):,}"),
+            html.tile("Scaled a threshold", f"{scaled:,}"),
+            html.tile("Degraded", html.chip(degraded, "warn") if degraded else "0"),
+            html.tile("Mean confidence", words.number(mean, 0)),
+            html.tile("Analyst", words.text(found[0].analyst)),
+        ]
+    )
+
+
+def _next_events(
+    one: schemas.Analysis, until: datetime | None, entries: schemas.Page[schemas.LogEntry] | None
+) -> list[schemas.Signal]:
+    """The signals between this analysis and the next, oldest first."""
+    end = until or one.as_of + _LONGEST
+    found = [entry.record for entry in entries.data] if entries else []
+    signals = [record for record in found if isinstance(record, schemas.Signal)]
+    return [signal for signal in reversed(signals) if one.as_of <= signal.time < end]
+
+
+def _fold(
+    one: schemas.Analysis, signals: list[schemas.Signal], visit: Visit, *, opened: bool
+) -> str:
+    status = html.chip("DEGRADED", "warn") if one.status == "DEGRADED" else ""
+    count = html.chip(words.plural(len(signals), "signal"), "accent") if signals else ""
+    summary = (
+        f"<b>{words.clock(one.as_of)}</b> {html.confidence(one.confidence)} "
+        f"<span>{factors(one.multipliers)}</span> {status} {count}"
+    )
+    facts = [("Assessment", _words(one.assessment))]
+    if one.degraded_reason:
+        facts.insert(0, ("Degraded", _words(one.degraded_reason)))
+    if one.opportunities:
+        facts.append(("Opportunities", "<br>".join(words.text(o) for o in one.opportunities)))
+    if one.reasoning:
+        facts.append(("Reasoning", _words(one.reasoning)))
+    if one.evidence:
+        facts.append(("Evidence", _words(", ".join(one.evidence))))
+    facts.append(("What happened next", _happened(signals, visit)))
+    return html.fold(summary, html.facts(facts), opened=opened)
+
+
+def _words(given: str) -> str:
+    return f'<span class="words">{words.text(given)}</span>'
+
+
+def _happened(signals: list[schemas.Signal], visit: Visit) -> str:
+    if not signals:
+        return '<span class="soft">No signal until the next analysis.</span>'
+    lines = []
+    for one in signals:
+        address = visit.link("symbol", symbol=one.symbol, date=words.local(one.time).date())
+        taken = (
+            f"ordered {one.plan.quantity:,}"
+            if one.plan.quantity
+            else f"not ordered: {words.plain_words(one.plan.blocked_by)}"
+        )
+        ruling = f", {words.text(one.verdict.ruling)}" if one.verdict else ""
+        lines.append(
+            f"{words.clock(one.time)} {html.link(address, one.symbol)} {one.setup} "
+            f"{arrow(one.side)}{ruling}, {taken}"
+        )
+    return "<br>".join(lines)

@@ -1,0 +1,58 @@
+"""Premarket: what was known of each symbol before a session opened."""
+
+import streamlit as st
+
+from advisor.api import schemas
+from ui import words
+from ui.parts import html, notices
+from ui.parts.sessions import choose_session
+from ui.visit import current
+
+_TRENDS = {1: "▲ up", 0: "▬ none", -1: "▼ down"}
+
+
+def show() -> None:
+    """Choose a session; its snapshots as a table."""
+    visit = current()
+    seen = notices.usable(visit.read(schemas.Watchlist, "/api/watchlist"))
+    if seen is None:
+        return
+    first, _ = st.columns([1, 2.2])
+    with first:
+        day = choose_session(visit, seen, "premarket-session")
+    found = notices.usable(
+        visit.read(schemas.Listing[schemas.Snapshot], "/api/premarket", date=day, fresh=3.0)
+    )
+    if found is None:
+        return
+    if not found.data:
+        st.html(notices.notice("", "No snapshot for this session", "It was not prepared."))
+        return
+    st.html(html.card("Snapshots", _table(found.data)))
+    st.caption(
+        "A trend needs both slopes on one side and swings that do not speak against it. MR does "
+        "not arm with the trend, TC only with it; above the ATR percentile cap nothing arms."
+    )
+
+
+def _table(found: list[schemas.Snapshot]) -> str:
+    rows = [
+        (
+            f"<b>{words.text(one.symbol)}</b>",
+            _TRENDS[one.htf_trend],
+            words.signed(one.ema_slope_daily),
+            words.signed(one.ema_slope_hourly),
+            words.text(one.hh_ll_tag),
+            f"{words.number(one.atr_percentile, 0)} "
+            f'<span class="soft small">in {one.sessions}</span>',
+            words.number(one.atr_5m),
+            f"{words.number(one.mean_5m)} ± {words.number(one.deviation_5m)}",
+            words.number(one.previous_close),
+            "–" if one.average_volume is None else f"{one.average_volume / 1e6:,.1f} M",
+            html.chip(", ".join(one.incomplete), "warn") if one.incomplete else "complete",
+        )
+        for one in found
+    ]
+    head = ("Symbol", "Trend", "Daily slope", "Hourly slope", "Swings", "ATR percentile",
+            "ATR 5 min", "Band 5 min", "Last close", "Volume a day", "Can arm")  # fmt: skip
+    return html.table(head, rows, numeric=(2, 3, 5, 6, 7, 8, 9), stack=True)
