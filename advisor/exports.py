@@ -68,7 +68,7 @@ def write_exports(result: ReplayResult, summary: dict[str, Any], folder: Path) -
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file that is never seen half-written; OSError names it (a full disk does not)."""
+    """Write a text file that is never seen half-written; an OSError names it."""
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_text(text, encoding="utf-8")
