@@ -258,7 +258,7 @@ def _stressed(result: ReplayResult, settings: Settings, market: Market) -> list[
                     measure(
                         start_equity=found.start_equity, days=found.days,
                         decisions=found.decisions, trades=found.trades, fills=found.fills,
-                        cycles=found.cycles,
+                        cycles=found.cycles, llm_cost=given.llm_cost,
                     )
                 ),
             }  # fmt: skip

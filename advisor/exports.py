@@ -68,10 +68,15 @@ def write_exports(result: ReplayResult, summary: dict[str, Any], folder: Path) -
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file that is never seen half-written."""
+    """Write a text file that is never seen half-written; an OSError names it."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)
+        raise
 
 
 def write_trades(trades: Sequence[Trade], symbols: Sequence[str], path: Path) -> None:

@@ -144,6 +144,9 @@ def _finish(store: Store, result: ReplayResult) -> None:
         store.finish_run(result.run_id)
     result.chain_heads = store.heads(result.run_id)
     end = to_datetime(result.sessions[-1].close)
+    for lane in result.lanes.values():
+        calls = store.llm_calls(result.run_id, lane.name, as_of=end)
+        lane.llm_cost = float(sum(kept.call.cost_usd for kept in calls))
     result.biases = store.daily_biases(result.run_id, MARKET_LANE, as_of=end)
     result.contexts = store.market_contexts(result.run_id, MARKET_LANE, as_of=end)
 

@@ -14,6 +14,7 @@ from typing import Any
 from advisor.bootstrap import ReplayOptions
 from advisor.market import MarketRequest
 from tools.errors import BadInput
+from tools.market.buckets import in_bucket
 
 REQUEST = "request.json"
 
@@ -33,8 +34,8 @@ def keep_request(
 ) -> None:
     """Write the request of a replay into its folder."""
     values = {
-        "bars": [str(path.resolve()) for path in request.bars],
-        "daily": str(request.daily.resolve()) if request.daily else None,
+        "bars": [_place(path) for path in request.bars],
+        "daily": _place(request.daily) if request.daily else None,
         "from": str(request.first),
         "to": str(request.last),
         "symbols": list(request.symbols),
@@ -47,6 +48,11 @@ def keep_request(
         "news_digest": news,
     }
     (folder / REQUEST).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def _place(path: Path) -> str:
+    """Where bars are, from any folder; a bucket is where it is."""
+    return str(path if in_bucket(path) else path.resolve())
 
 
 def kept_request(folder: Path) -> KeptRequest:

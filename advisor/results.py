@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class LaneResult:
-    """One lane over all sessions; lists are in the order in which things happened."""
+    """One lane over all sessions; lists are in the order in which things happened.
+
+    `llm_cost` is what its questions to models cost, in dollars, as the ledger keeps them.
+    """
 
     name: str
     start_equity: float
@@ -46,6 +49,7 @@ class LaneResult:
     trades: list[Trade] = field(default_factory=list)
     risk_changes: list[RiskChange] = field(default_factory=list)
     days: list[LaneDay] = field(default_factory=list)
+    llm_cost: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)

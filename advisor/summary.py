@@ -91,6 +91,7 @@ def _lane(lane: LaneResult, result: ReplayResult, baseline: LaneResult | None) -
         trades=lane.trades,
         fills=lane.fills,
         cycles=lane.cycles,
+        llm_cost=lane.llm_cost,
     )
     other = None
     if baseline is not None and baseline is not lane:

@@ -69,6 +69,15 @@ def sweep(
     keep_trades: Annotated[
         str, typer.Option(help="Whose trades are kept: best, none, or numbers such as best,3,17.")
     ] = "best",
+    folds: Annotated[
+        int, typer.Option(min=1, max=250, help="Test stretches of the walk-forward.")
+    ] = 5,
+    purge: Annotated[
+        int, typer.Option(min=0, help="Sessions before a test whose outcome may reach into it.")
+    ] = 0,
+    embargo: Annotated[
+        int, typer.Option(min=0, help="Sessions left out besides, for what depends in time.")
+    ] = 1,
     engine: Annotated[
         EngineChoice, typer.Option(help="This machine's cores, or a Ray cluster.")
     ] = EngineChoice.LOCAL,
@@ -88,6 +97,7 @@ def sweep(
     """Try many settings on the same bars, and say honestly what the best of them is worth."""
     from advisor.market import MarketRequest, prepare_market
     from advisor.settings import load_settings
+    from advisor.sweep.judgement import Folds
     from advisor.sweep.run import SweepRequest, planned
     from advisor.sweep.space import read_axes
     from tools.errors import BadInput
@@ -99,6 +109,7 @@ def sweep(
         axes=read_axes(vary), method=method.value, trials=trials, seed=seed,
         objective=_objective(objective), engine=engine.value, address=address, workers=workers,
         keep=numbers, keep_best=best, resume=resume, fresh=fresh,
+        folds=Folds(count=folds, purge=purge, embargo=embargo),
     )  # fmt: skip
     settings = load_settings(config)
     planned(request, settings)  # a grid that cannot be run is refused before any bar is read

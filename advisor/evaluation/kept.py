@@ -21,6 +21,7 @@ from quant_core.calendar import to_datetime
 from quant_core.types import Analysis, Decision, LaneDay
 from tools.errors import BadInput, BookMismatch, NoData
 from tools.llm.calls import KeptCall
+from tools.market.buckets import in_bucket
 from tools.store.runs import Run
 from tools.store.store import Store
 
@@ -147,7 +148,7 @@ def _request(folder: Path, request: MarketRequest, elsewhere: Elsewhere) -> Mark
         daily=elsewhere.daily or request.daily,
     )
     for option, path in [("--bars", path) for path in request.bars] + [("--daily", request.daily)]:
-        if path is not None and not path.exists():
+        if path is not None and not in_bucket(path) and not path.exists():
             raise BadInput(
                 f"{path}, which {folder} was replayed on, is not there any more; say where it is "
                 f"now with {option}"

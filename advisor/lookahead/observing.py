@@ -21,9 +21,8 @@ from quant_core.types import Snapshot
 
 PLACEBO = "placebo"
 Leak = Callable[[Market], Market]
-_KINDS = tuple(
-    one.name for one in fields(LaneResult) if one.name not in ("name", "start_equity", "cycles")
-)
+_FIGURES = ("name", "start_equity", "cycles", "llm_cost")
+_KINDS = tuple(one.name for one in fields(LaneResult) if one.name not in _FIGURES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,13 @@ def render_sweep(result: SweepResult) -> str:
         title=f"Sweep of {', '.join(result.symbols)}",
         kicker=kicker,
         headline=result.verdict["headline"],
-        parts=[_verdict(result), _landscape(result), _stability(result), _table(result)],
+        parts=[
+            _verdict(result),
+            _walk_forward(result),
+            _landscape(result),
+            _stability(result),
+            _table(result),
+        ],
         footer=(
             f"Sweep {result.identity}. Simulated fills on recorded or synthetic bars are no "
             "promise of live results."
@@ -166,6 +172,35 @@ def _equity(result: SweepResult) -> str:
 def _grown(returns: Floats) -> Floats:
     curve: Floats = np.r_[0.0, np.cumprod(1.0 + np.nan_to_num(returns)) - 1.0]
     return curve
+
+
+def _walk_forward(result: SweepResult) -> Part:
+    """What each training stretch chose, and what that did on the sessions after it."""
+    rows = [
+        (
+            f"{fold['train_from']} – {fold['train_to']}",
+            f"{fold['test_from']} – {fold['test_to']}",
+            DASH if fold["combination"] is None else str(fold["combination"]),
+            _shown(fold["in_sample_sharpe"], "ratio"),
+            _shown(fold["out_of_sample_sharpe"], "ratio"),
+            _shown(fold["test_return"], "share"),
+        )
+        for fold in result.walk_forward
+    ]
+    cut = result.request.folds
+    words = (
+        "The best Sharpe ratio of each training stretch, held over the test that follows it; "
+        f"purge {cut.purge}, embargo {cut.embargo}, sessions left out between the two."
+    )
+    heads = ["chosen on", "tested on", "number", "Sharpe, chosen on", "Sharpe, tested on", "return"]
+    body = (
+        paragraph(words, "note") + table(heads, rows, words=2)
+        if rows
+        else paragraph("It could not be asked; the verdict says why.", "note")
+    )
+    return Part(
+        anchor="walk-forward", label="Walk-forward", heading="Choosing as one goes", body=body
+    )
 
 
 def _keys(result: SweepResult) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from quant_core.backtest import Course
 from quant_core.bars import Floats
 from quant_core.parameters import FillRules
 from quant_core.scores import metrics_of_row
+from quant_core.selection.verdict import FOLDS
 
 OBJECTIVES = (
     "sharpe", "sortino", "calmar", "total_return", "profit_factor", "average_r",
@@ -45,22 +46,85 @@ def best_of(values: Floats, trades: np.ndarray) -> int | None:
     return int(np.argmax(shown))
 
 
-def judged(returns: Floats, best: int | None, trades: int) -> dict[str, Any]:
-    """The verdict on row `best` of daily returns (combinations, sessions), as plain values."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folds:
+    """How walk-forward cuts the sessions: how many tests, and what is left out before each."""
+
+    count: int = FOLDS
+    purge: int = 0
+    embargo: int = 1
+
+
+AS_JUDGED = Folds()
+
+
+def judged(
+    returns: Floats, best: int | None, trades: np.ndarray, folds: Folds = AS_JUDGED
+) -> dict[str, Any]:
+    """The verdict on row `best` of daily returns (combinations, sessions), as plain values.
+
+    `trades` (combinations,) is how often each one traded.
+    """
     if best is None:
-        return {
-            "finding": "cannot be judged",
-            "headline": "Cannot be judged: no combination has a defined objective.",
-            "evidence": [],
-        }
+        return {"finding": "cannot be judged", "headline": _nothing(returns, trades),
+                "evidence": []}  # fmt: skip
     from quant_core.selection import judge
 
-    found = judge(returns.T, best, trades=trades, seed=SEED)
+    found = judge(
+        returns.T, best, trades=int(trades[best]), seed=SEED,
+        folds=folds.count, purge=folds.purge, embargo=folds.embargo,
+    )  # fmt: skip
     return {
         "finding": found.finding,
         "headline": found.headline,
         "evidence": [asdict(one) for one in found.evidence],
     }
+
+
+def _nothing(returns: Floats, trades: np.ndarray) -> str:
+    """Why none could be chosen."""
+    if not np.any(trades):
+        return "Cannot be judged: no combination made a trade."
+    sessions = returns.shape[1]
+    if sessions < 2:
+        return "Cannot be judged: one session has no ratio; name more with --from and --to."
+    return (
+        f"Cannot be judged: none of the {len(returns):,} combinations has a defined objective on "
+        f"these {sessions:,} sessions."
+    )
+
+
+def walked(
+    returns: Floats, numbers: Sequence[int], sessions: Sequence[str], folds: Folds
+) -> list[dict[str, Any]]:
+    """Each fold of the walk-forward: its dates, the combination chosen, and what that did after.
+
+    `combination` None: nothing had traded yet. Empty where the question cannot be asked (the
+    verdict says why). What fell to nothing cannot be chosen, as in the verdict.
+    """
+    from quant_core.selection.folds import NOTHING, out_of_sample, walk_forward
+
+    usable = np.flatnonzero(np.isfinite(returns).all(axis=1))
+    if len(usable) < 2:
+        return []
+    try:
+        made = walk_forward(len(sessions), folds.count, folds.purge, folds.embargo)
+    except ValueError:
+        return []
+    found = out_of_sample(returns[usable].T, made)
+    ends = np.cumsum([len(fold.test) for fold in made])
+    return [
+        {
+            "train_from": sessions[fold.train[0]], "train_to": sessions[fold.train[-1]],
+            "test_from": sessions[fold.test[0]], "test_to": sessions[fold.test[-1]],
+            "combination": None if chosen == NOTHING else numbers[usable[chosen]],
+            "in_sample_sharpe": float(inside), "out_of_sample_sharpe": float(outside),
+            "test_return": float(np.prod(1.0 + found.returns[end - len(fold.test) : end]) - 1.0),
+        }
+        for fold, chosen, inside, outside, end in zip(
+            made, found.chosen, found.in_sample, found.out_of_sample, ends, strict=True
+        )
+    ]  # fmt: skip
 
 
 def costs(fills: FillRules) -> list[tuple[str, FillRules]]:

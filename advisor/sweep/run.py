@@ -23,12 +23,15 @@ from advisor.summary import plain
 from advisor.sweep.engines import Engine, open_engine
 from advisor.sweep.files import SweepFolder, returns_column, returns_of
 from advisor.sweep.judgement import (
+    AS_JUDGED,
+    Folds,
     Stress,
     best_of,
     importance,
     judged,
     neighbours,
     stressed,
+    walked,
 )
 from advisor.sweep.optuna_search import OptunaSearch
 from advisor.sweep.space import Axis, combination, grid, in_force, sample, usable
@@ -68,6 +71,7 @@ class SweepRequest:
     workers: int | None = None
     keep: tuple[int, ...] = ()
     keep_best: bool = True
+    folds: Folds = AS_JUDGED
     resume: bool = False
     fresh: bool = False
 
@@ -84,7 +88,8 @@ class SweepResult:
     `table` has a row a combination: number, values, metrics; `in_force` are the varied keys' own
     values in the settings. `returns` (combinations, sessions).
     `stress` and `around` (median and least objective of the neighbours, their count) are the best
-    one's; `weights` says how much of the objective's variance each key explains by itself.
+    one's; `walk_forward` are the folds of choosing as one goes; `weights` says how much of the
+    objective's variance each key explains by itself.
     """
 
     request: SweepRequest
@@ -100,6 +105,7 @@ class SweepResult:
     baseline_returns: Floats
     best: int | None
     verdict: dict[str, Any]
+    walk_forward: list[dict[str, Any]]
     stress: list[Stress]
     around: tuple[float, float, int]
     weights: dict[str, float]
@@ -286,7 +292,6 @@ class _Run:
         values = table[request.objective].to_numpy()
         varied = np.stack([table[key].to_numpy() for key in request.keys], axis=1)
         best = best_of(values, table["trades"].to_numpy())
-        trades = 0 if best is None else int(table["trades"][best].as_py())
         stress: list[Stress] = []
         around = (float("nan"), float("nan"), 0)
         if best is not None:
@@ -295,10 +300,11 @@ class _Run:
             stress = stressed(self.course_for(chosen), chosen, equity)
             around = neighbours(varied, best, values)
         self.keep_trades(table, varied, best)
+        sessions = tuple(str(session.date) for session in self.market.sessions)
         return SweepResult(
             request=request,
             symbols=self.market.symbols,
-            sessions=tuple(str(session.date) for session in self.market.sessions),
+            sessions=sessions,
             feed=self.market.feed,
             identity=identity,
             table=table,
@@ -308,7 +314,8 @@ class _Run:
             baseline=self.baseline,
             baseline_returns=self.baseline_returns,
             best=best,
-            verdict=plain(judged(returns, best, trades)),
+            verdict=plain(judged(returns, best, table["trades"].to_numpy(), request.folds)),
+            walk_forward=walked(returns, table["combination"].to_pylist(), sessions, request.folds),
             stress=stress,
             around=around,
             weights=importance(request.keys, varied, values),
@@ -357,6 +364,7 @@ def outcome(result: SweepResult, plan: dict[str, Any]) -> dict[str, Any]:
             "without_a_trade": int((result.table["trades"].to_numpy() == 0).sum()),
             "best": best,
             "verdict": result.verdict,
+            "walk_forward": {**asdict(result.request.folds), "folds": result.walk_forward},
             "stress": [
                 {"name": one.name, **asdict(one.fills), **one.metrics} for one in result.stress
             ],

@@ -7,7 +7,7 @@ that a thread or a cluster's worker runs and that is kept when the run dies.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from quant_core.backtest import Course, lay_course, premises, run_through
 from quant_core.bars import Floats, Ints
 from quant_core.events import trades_in
 from quant_core.parameters import StdevParameters
-from quant_core.performance import BenchmarkMetrics, against
+from quant_core.performance import BenchmarkMetrics, Metrics, against
 from quant_core.scores import figures_of, metrics_of_row, score
 from quant_core.tracks import Track, session_grid
 from quant_core.types import Snapshot, Trade
@@ -108,17 +108,22 @@ def score_batch(course: Course, settings: Settings, keys: Sequence[str], batch: 
     return Scored(batch=batch, returns=returns, figures=np.array(figures))
 
 
+def _fields(group: Metrics | BenchmarkMetrics) -> dict[str, float]:
+    """The fields as they are; `asdict` copies each value, which is felt hundreds of times."""
+    return {field.name: getattr(group, field.name) for field in fields(group)}
+
+
 def metrics_row(
     returns: Floats, figures: Any, benchmark: Floats, baseline: Floats | None
 ) -> dict[str, float]:
     """Every metric of one combination; against buy-and-hold, and against the settings in force."""
     nothing = BenchmarkMetrics(alpha=np.nan, beta=np.nan, information_ratio=np.nan)
-    metrics = asdict(metrics_of_row(returns, figures))
+    metrics = _fields(metrics_of_row(returns, figures))
     del metrics["llm_cost"]  # nobody is asked in a sweep
     metrics["signals"] = int(figures["signals"])
     for name, other in (("buy_and_hold", benchmark), ("baseline", baseline)):
         found = nothing if other is None else against(returns, other)
-        metrics |= {f"{field}_{name}": value for field, value in asdict(found).items()}
+        metrics |= {f"{field}_{name}": value for field, value in _fields(found).items()}
     return metrics
 
 

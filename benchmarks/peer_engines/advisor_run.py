@@ -1,29 +1,26 @@
-"""The advisor's own engine on the same bars: its compiled loop alone, and a whole replay.
+"""The advisor's own engine on the same bars: its compiled pass alone, and a whole replay.
 
-`engine` takes a desk through prepared sessions and keeps the trades; `replay` prepares each
-session besides and keeps every cycle row, decision and fill as a replay does (no ledger on disk).
+`engine` takes a desk through the sessions laid end to end, as every combination of a sweep, and
+keeps fills and trades; `replay` prepares each session besides and keeps every cycle row, decision
+and fill as a replay does (no ledger on disk).
 """
 
 import sys
 
-import numpy as np
-
 from advisor import __version__
-from advisor.lanes import TradingDay
 from advisor.market import prepare_market
 from advisor.replay import replay
-from advisor.session import trading_day
 from advisor.settings import Settings
+from advisor.sweep.work import course_of, snapshots_of
 from benchmarks.peer_engines.plain import report
-from benchmarks.peers import OPTIONS, armable, request
-from quant_core.desk import Desk
-from quant_core.engine import DONE, advance, open_session
-from quant_core.events import TRADE, EventLog
+from benchmarks.peers import OPTIONS, request
+from quant_core.backtest import premises, run_through
 from quant_core.parameters import pack
 
 settings = Settings()
 market = prepare_market(request(), settings)
-days = [trading_day(market, session, settings) for session in market.sessions]
+course = course_of(market, settings.stdev, snapshots_of(market))
+given = premises(course, settings.stdev)
 rules = pack(settings.stdev, settings.risk, settings.fills)
 
 
@@ -34,30 +31,9 @@ def replayed() -> tuple[int, float]:
 
 
 def engine() -> tuple[int, float]:
-    """The same from the engine's own log."""
-    desk, log = Desk.new(1, settings.account.start_equity), EventLog.with_room_for(1)
-    profits = [profit for day in days for profit in _session(desk, log, day)]
-    return len(profits), sum(profits)
-
-
-def _session(desk: Desk, log: EventLog, day: TradingDay) -> list[float]:
-    snapshot = day.snapshots[0]
-    open_session(
-        desk, np.array([snapshot.htf_trend]), np.array([armable(snapshot, settings)]),
-        np.array([snapshot.average_volume]), np.nan,
-    )  # fmt: skip
-    states = np.zeros(day.grid.present.shape, np.int8)
-    sides = np.zeros_like(states)
-    found: list[float] = []
-    row, outcome = 0, -1
-    while outcome != DONE:
-        outcome, row, _ = advance(
-            desk, day.grid, day.clock, rules, log, states, sides, row, day.session.minutes
-        )
-        events = log.events[: log.used[0]]
-        found += events["pnl"][events["kind"] == TRADE].tolist()
-        log.used[0] = 0
-    return found
+    """The same from one pass."""
+    book = run_through(course, given, rules, settings.account.start_equity)
+    return len(book.trades), sum(book.trades["event"]["pnl"].tolist())
 
 
 if __name__ == "__main__":

@@ -205,6 +205,7 @@ def _walked(comparable: Floats, folds: int, purge: int, embargo: int) -> Evidenc
         made = walk_forward(sessions, folds, purge, embargo)
     except ValueError as error:
         return _unasked(name, f"Walk-forward: {error}")
+    gap = _counted(purge + embargo, "session")
     found = out_of_sample(comparable, made)
     value = sharpe(found.returns)
     tested = _counted(len(found.returns), "session")
@@ -216,9 +217,9 @@ def _walked(comparable: Floats, folds: int, purge: int, embargo: int) -> Evidenc
         value=value,
         passed=value > 0.0,
         sentence=(
-            f"Choosing as one goes ({_counted(folds, 'fold')}, training {WINDOW} times as long) "
-            f"would have had a Sharpe of {value:.2f} on {tested} it had not seen; "
-            f"{below} of {folds} folds lost."
+            f"Choosing as one goes ({_counted(folds, 'fold')}, training {WINDOW} times as long, "
+            f"{gap} left out between) would have had a Sharpe of {value:.2f} on {tested} it had "
+            f"not seen; {below} of {folds} folds lost."
         ),
     )
 

@@ -21,6 +21,7 @@ from tests.advisor.test_model_replay import settings as model_settings
 from tests.advisor.worlds import SETTINGS, market, request
 from tests.stand_ins.anthropic import anthropic_stand_in
 from tools.errors import BadInput
+from tools.llm import LlmCall, RecordingsFile
 
 FIRST, LAST = date(2026, 10, 13), date(2026, 10, 23)
 BASELINE = ReplayOptions(analyst="none")
@@ -137,6 +138,11 @@ def test_months_of_real_bars_trade_as_a_replay_exports_them(
     assert len(kept.main.trades) > 100
 
 
+def calls_of(place: Path) -> list[LlmCall]:
+    with RecordingsFile.open(place, read_only=True) as kept:
+        return list(kept.calls())
+
+
 def test_a_recorded_model_advises_a_backtest_without_a_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,5 +158,10 @@ def test_a_recorded_model_advises_a_backtest_without_a_call(
     assert calls > 0
     assert found.result.main.trades == recorded.main.trades
     assert found.result.main.analyses == recorded.main.analyses
+    bill = sum(call.cost_usd for call in calls_of(tmp_path / RECORDINGS))
+    assert bill > 0
+    costs = {name: lane["metrics"]["llm_cost"] for name, lane in found.summary["lanes"].items()}
+    assert costs == {"advised": pytest.approx(float(bill)), "baseline": 0.0, "placebo": 0.0}
+    assert recorded.main.llm_cost == found.result.main.llm_cost
     own = found.summary["lanes"]["advised"]["pnl"]
     assert found.stress[1]["lanes"]["advised"]["pnl"] == pytest.approx(own, rel=1e-12)

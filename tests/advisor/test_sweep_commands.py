@@ -99,7 +99,7 @@ def test_bars_that_never_arm_give_an_honest_nothing(advisor, tmp_path: Path) -> 
     words = ["--bars", bars, "--symbols", "SPY", "--from", "2025-01-02", "--to", "2025-01-02"]
     code, _, err = advisor("sweep", *words, "--out", tmp_path / "o", "--vary", "stdev.mr_arm_z=1,2")
     assert code == 0
-    assert "Cannot be judged: no combination has a defined objective." in err
+    assert "Cannot be judged: no combination made a trade." in err
     code, _, err = advisor("backtest", *words, "--out", tmp_path / "b", "--stress")
     assert code == 0
     assert "1 session are too few" not in err

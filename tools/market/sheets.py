@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tools.errors import BadInput, NoData
+from tools.market.buckets import find_objects, in_bucket
 
 Ints = NDArray[np.int64]
 Symbols = frozenset[str] | None
@@ -48,10 +50,11 @@ _SUFFIXES = (".parquet", ".csv", ".csv.gz")
 
 @dataclass(frozen=True, slots=True)
 class BarFile:
-    """A file and the name by which the user knows it."""
+    """A file and the name by which the user knows it; `bucket` is the client of one in S3."""
 
     path: Path
     name: str
+    bucket: Any = None
 
     @property
     def symbol(self) -> str:
@@ -89,7 +92,10 @@ def find_files(sources: Iterable[Path]) -> list[BarFile]:
     """The bar files of files and folders: folders as given, their files by path."""
     found = []
     for source in sources:
-        if source.is_dir():
+        if in_bucket(source):
+            bucket, paths = find_objects(source)
+            found += [BarFile(path, f"s3://{path}", bucket) for path in paths]
+        elif source.is_dir():
             inside = sorted(
                 Path(folder) / name
                 for folder, _, names in os.walk(source)
@@ -176,7 +182,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _read_parquet(file: BarFile, columns: Mapping[str, str], wanted: Symbols) -> Sheet | None:
-    with pq.ParquetFile(file.path) as parquet:
+    with pq.ParquetFile(file.path.as_posix(), filesystem=file.bucket) as parquet:
         located = locate(parquet.schema_arrow.names, columns, file)
         sizes = [parquet.metadata.row_group(i).num_rows for i in range(parquet.num_row_groups)]
         symbol: str | None = file.symbol

@@ -115,7 +115,7 @@ def _why_halted(visit: Visit) -> str:
 
 def _degraded(visit: Visit, seen: schemas.Watchlist | None) -> list[str]:
     """The newest analysis of the session, if it did not come about as intended."""
-    found = visit.read(schemas.Page[schemas.Analysis], "/api/market-analysis", limit=1).value
+    found = visit.read(schemas.Page[schemas.PaidAnalysis], "/api/market-analysis", limit=1).value
     if seen is None or found is None or not found.data or seen.date is None:
         return []
     newest = found.data[0]

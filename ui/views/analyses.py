@@ -32,7 +32,7 @@ def show() -> None:
 def _live(visit: Visit, day: date) -> None:
     page = notices.usable(
         visit.read(
-            schemas.Page[schemas.Analysis], "/api/market-analysis", start_date=day, end_date=day,
+            schemas.Page[schemas.PaidAnalysis], "/api/market-analysis", start_date=day, end_date=day,
             limit=120,
         )
     )  # fmt: skip

@@ -96,7 +96,7 @@ def _draw(visit: Visit, symbol: str, day: date, timeframe: str) -> None:
 def _analyses(visit: Visit, day: date) -> list[schemas.Analysis]:
     """The session's analyses, oldest first."""
     found = visit.read(
-        schemas.Page[schemas.Analysis], "/api/market-analysis", start_date=day, end_date=day,
+        schemas.Page[schemas.PaidAnalysis], "/api/market-analysis", start_date=day, end_date=day,
         limit=100,
     ).value  # fmt: skip
     return list(reversed(found.data)) if found else []

@@ -69,7 +69,7 @@ def _in_force(seen: schemas.Watchlist, visit: Visit) -> str:
     if scaled.until is not None:
         lines.append(("Until", words.clock(scaled.until)))
     lines.append(("Next analysis", _until(seen)))
-    found = visit.read(schemas.Page[schemas.Analysis], "/api/market-analysis", limit=1).value
+    found = visit.read(schemas.Page[schemas.PaidAnalysis], "/api/market-analysis", limit=1).value
     if found is not None and found.data:
         newest = found.data[0]
         lines.append(

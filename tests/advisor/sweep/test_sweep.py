@@ -19,9 +19,10 @@ from advisor.replay import UnfinishedRun, replay
 from advisor.report.sweep_page import render_sweep
 from advisor.settings import Settings
 from advisor.sweep.files import PARTS, PLAN, RESULTS, RETURNS
-from advisor.sweep.judgement import best_of, costs, importance, neighbours
+from advisor.sweep.judgement import Folds, best_of, costs, importance, judged, neighbours
 from advisor.sweep.run import sweep
 from quant_core.parameters import FillRules
+from quant_core.selection.sharpe import sharpes
 from tests.advisor.sweep.interrupted import VARY
 from tests.advisor.sweep.worlds import FIRST, LAST, asked, run
 from tests.advisor.worlds import market, request
@@ -147,6 +148,47 @@ def test_varying_what_changes_nothing_is_a_plateau(tmp_path: Path) -> None:
 def test_trades_of_a_combination_that_is_not_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="names combination 6; there are 6, numbered from 0"):
         run(tmp_path, keep=(6,))
+
+
+def test_walk_forward_is_cut_as_asked_and_each_fold_names_what_it_chose(tmp_path: Path) -> None:
+    found = run(tmp_path, folds=Folds(count=2, purge=1, embargo=0))
+    kept = json.loads((tmp_path / PLAN).read_text())["walk_forward"]
+    assert (kept["count"], kept["purge"], kept["embargo"]) == (2, 1, 0)
+    assert len(kept["folds"]) == len(found.walk_forward) == 2
+    days = list(found.sessions)
+    for fold in kept["folds"]:
+        train = slice(days.index(fold["train_from"]), days.index(fold["train_to"]) + 1)
+        test = slice(days.index(fold["test_from"]), days.index(fold["test_to"]) + 1)
+        assert test.start - train.stop == 1
+        ratios = sharpes(found.returns[:, train].T)
+        if fold["combination"] is None:
+            assert np.isnan(ratios).all()
+            continue
+        assert fold["combination"] == np.nanargmax(ratios)
+        held = found.returns[fold["combination"], test]
+        assert fold["test_return"] == pytest.approx(np.prod(1.0 + held) - 1.0)
+    assert "Choosing as one goes" in render_sweep(found)
+
+
+def test_folds_that_do_not_fit_are_said_and_not_drawn(tmp_path: Path) -> None:
+    found = run(tmp_path, folds=Folds(count=200))
+    assert found.walk_forward == []
+    assert "It could not be asked" in render_sweep(found)
+
+
+def test_another_cut_of_the_folds_reads_a_finished_sweep_again(tmp_path: Path) -> None:
+    run(tmp_path)
+    again = run(tmp_path, folds=Folds(count=2))
+    assert len(again.walk_forward) == 2
+
+
+def test_why_nothing_could_be_chosen_is_said() -> None:
+    idle = judged(np.zeros((3, 5)), None, np.zeros(3))
+    assert idle["headline"] == "Cannot be judged: no combination made a trade."
+    alone = judged(np.full((3, 1), 0.01), None, np.ones(3))
+    assert "one session has no ratio" in alone["headline"]
+    steady = judged(np.zeros((3, 5)), None, np.ones(3))
+    assert "none of the 3 combinations has a defined objective" in steady["headline"]
 
 
 def test_random_search_is_repeatable(tmp_path: Path) -> None:
