@@ -32,14 +32,13 @@ from tools.llm import (
     DailyBudget,
     LanguageModel,
     LiveModel,
-    LlmCall,
     RecordingModel,
     RecordingsFile,
     ReplayModel,
+    SpendingFile,
     SystemClock,
 )
 from tools.llm.calls import KeptCall
-from tools.llm.spending import spent_by_day
 from tools.ports import Analyst, NewsReader, Validator
 from tools.store.store import Store
 
@@ -147,10 +146,11 @@ def _wiring(
     os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
     live = _live(settings) if options.llm != "replay" else None
     recordings = _recordings(options, folder, stack)
-    spent = spent_by_day([*_calls(store), *(recordings.calls() if recordings and live else ())])
+    # A replay makes no call: what others spend is none of its business.
+    spending = stack.enter_context(SpendingFile.open(settings.spending.place())) if live else None
     return Wiring(
         model=_model(live, settings, recordings, _asked(store, run)),
-        budget=DailyBudget(settings.llm_budget, SystemClock(), spent),
+        budget=DailyBudget(settings.llm_budget, SystemClock(), spending),
         history=LedgerHistory(store, run, "advised") if store is not None else None,
         seconds=settings.analysis.deadline_seconds,
         mask=options.mask,
@@ -205,12 +205,6 @@ def _model(
     if live is None:
         return ReplayModel(settings.llm, recordings, asked)
     return RecordingModel(live, settings.llm, recordings, asked)
-
-
-def _calls(store: Store | None) -> list[LlmCall]:
-    """Every call that a ledger has: what they cost was paid, whichever run asked."""
-    runs = [run.run_id for run in store.runs()] if store else []
-    return [kept.call for run in runs for kept in _kept_calls(store, run)]
 
 
 def _asked(store: Store | None, run: str) -> list[str]:

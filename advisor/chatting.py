@@ -17,7 +17,7 @@ from graph.looking import Library
 from graph.ports import Progress, Wiring
 from quant_core.calendar import NEW_YORK, to_datetime, xnys
 from tools.errors import BadInput, NoData
-from tools.llm import DailyBudget, LiveModel, SystemClock
+from tools.llm import DailyBudget, LiveModel, SpendingFile, SystemClock
 from tools.store.runs import Run
 from tools.store.store import Store
 from tools.toolbox import Toolbox
@@ -51,14 +51,15 @@ def conversation(
         run = runs[-1]
         box = Toolbox(store, run.run_id, as_of or moment_of(store, run))
         known_of(box, lane)
-        model = None
+        model = spending = None
         if with_model:
             model = LiveModel(settings.llm, settings.llm_prices)
             model.prepare()
+            spending = stack.enter_context(SpendingFile.open(settings.spending.place()))
         library = _library(place, settings, run.run_id, stack)
         wiring = Wiring(
             model=model,
-            budget=DailyBudget(settings.llm_budget, SystemClock()),
+            budget=DailyBudget(settings.llm_budget, SystemClock(), spending),
             seconds=settings.analysis.deadline_seconds,
             namespace=run.run_id,
             progress=progress,

@@ -123,6 +123,23 @@ class CheckpointSettings(_Group):
         return url
 
 
+class SpendingSettings(_Group):
+    """Where it is counted what models cost, for every run and folder of a user.
+
+    Without a `file` it is `advisor/spending.sqlite` in $XDG_STATE_HOME, or in ~/.local/state.
+    """
+
+    file: str | None = Field(None, min_length=1)
+
+    def place(self) -> Path:
+        """The file in force."""
+        if self.file:
+            return Path(self.file).expanduser()
+        state = os.environ.get("XDG_STATE_HOME", "")
+        home = Path(state) if Path(state).is_absolute() else Path("~/.local/state").expanduser()
+        return home / "advisor" / "spending.sqlite"
+
+
 class ScheduleSettings(_Group):
     """Command lines that `advisor schedule run` starts; an empty one starts nothing.
 
@@ -135,7 +152,9 @@ class ScheduleSettings(_Group):
 
 
 # What changes no decision is no part of a run's identity.
-BESIDE_THE_RUN = ("broker", "alerts", "alert_limits", "checkpoints", "schedule", "rag", "api")
+BESIDE_THE_RUN = (
+    "broker", "alerts", "alert_limits", "checkpoints", "spending", "schedule", "rag", "api",
+)  # fmt: skip
 
 
 class ApiSettings(_Group):
@@ -173,6 +192,7 @@ class Settings(_Group):
     llm: ModelParameters = ModelParameters()
     llm_budget: BudgetLimits = BudgetLimits()
     llm_prices: PriceList = PriceList()
+    spending: SpendingSettings = SpendingSettings()
     broker: BrokerSettings = BrokerSettings()
     alerts: AlertChannels = AlertChannels()
     alert_limits: AlertLimits = AlertLimits()

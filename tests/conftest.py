@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -8,7 +9,27 @@ from pathlib import Path
 
 import pytest
 
+STATE_HOME = "XDG_STATE_HOME"
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where programs keep a user's state while tests run: never the home folder."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STATE_HOME, str(folder / "shared"))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def own_state(state_home: Path, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test a state of its own, or tests would spend one another's budget of a day."""
+    shared = os.environ[STATE_HOME]
+    name = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+    os.environ[STATE_HOME] = str(state_home / name)
+    yield
+    os.environ[STATE_HOME] = shared
 
 
 @pytest.fixture(scope="session")

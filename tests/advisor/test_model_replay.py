@@ -13,7 +13,7 @@ from advisor.bootstrap import CHECKPOINTS, RECORDINGS, ReplayOptions
 from advisor.exports import write_exports
 from advisor.replay import LEDGER, MARKET_LANE, prepare_folder, replay
 from advisor.results import ReplayResult
-from advisor.settings import CheckpointSettings, Settings
+from advisor.settings import CheckpointSettings, Settings, SpendingSettings
 from advisor.summary import summarise
 from graph.checkpoints import Checkpoints
 from quant_core.calendar import to_datetime
@@ -22,7 +22,7 @@ from tests.advisor.worlds import market, request
 from tests.stand_ins.anthropic import anthropic_stand_in
 from tests.stand_ins.server import Request
 from tests.stand_ins.steps import Fails, Hangs, Says, Step
-from tools.errors import NoData, NotConfigured
+from tools.errors import BadInput, NoData, NotConfigured
 from tools.llm import MissingRecording, Outcome
 from tools.store.store import Store
 
@@ -282,6 +282,45 @@ def test_a_resumed_run_knows_what_was_spent(
     analyses = resumed.lanes["advised"].analyses
     assert [one.status for one in analyses[:4]] == [Status.OK] * 4
     assert {one.degraded_reason.split(":")[0] for one in analyses[4:]} == {"budget"}
+
+
+def test_a_days_budget_is_one_whatever_the_folder_and_however_fresh(tmp_path: Path) -> None:
+    def dear(asked: Request) -> Step:
+        return Says(text=json.dumps(ANALYSIS), tokens=(20_000, 20_000))
+
+    options = ReplayOptions(analyst="model", llm="live")
+    with anthropic_stand_in(dear) as server:
+        chosen = Settings.model_validate(
+            {
+                "llm": {"anthropic_base_url": server.url, "retries": 0},
+                "llm_budget": {"usd_per_day": 1e6, "tokens_per_day": 170_000},
+            }
+        )
+        run(options, chosen, tmp_path / "one")
+        assert len(server.requests) == 4
+        for folder, again in (("one", replace(options, fresh=True)), ("other", options)):
+            prepare_folder(tmp_path / folder, again)
+            found = run(again, chosen, tmp_path / folder).lanes["advised"].analyses
+            assert {one.degraded_reason.split(":")[0] for one in found} == {"budget"}
+        assert len(server.requests) == 4
+
+
+def test_a_replay_needs_no_place_for_spending_and_a_call_does(tmp_path: Path) -> None:
+    options = ReplayOptions(analyst="model")
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with anthropic_stand_in(answers) as server:
+        chosen = settings(server.url)
+        live = run(options, chosen, tmp_path / "live")
+        asked = len(server.requests)
+        nowhere = SpendingSettings(file=str(blocked / "spending.sqlite"))
+        chosen = chosen.model_copy(update={"spending": nowhere})
+        recorded = tmp_path / "live" / RECORDINGS
+        again = replace(options, llm="replay", recordings=recorded)
+        assert run(again, chosen, tmp_path / "again").chain_heads == live.chain_heads
+        with pytest.raises(BadInput, match="no model is asked"):
+            run(options, chosen, tmp_path / "new")
+        assert len(server.requests) == asked
 
 
 def test_the_key_is_in_nothing_that_is_kept(tmp_path: Path) -> None:

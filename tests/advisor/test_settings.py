@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.settings import explain_settings, known_keys, load_settings
+from advisor.settings import SpendingSettings, explain_settings, known_keys, load_settings
 from tools.errors import BadInput
 
 
@@ -124,3 +124,18 @@ def test_a_password_does_not_belong_in_a_setting() -> None:
     with pytest.raises(BadInput, match="PGPASSWORD") as raised:
         load_settings(None, {"ADVISOR_CHECKPOINTS__URL": url})
     assert "hidden" not in str(raised.value)
+
+
+def test_spending_is_kept_for_the_user_and_not_for_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert SpendingSettings().place() == tmp_path / "state" / "advisor" / "spending.sqlite"
+    for unusable in ("", "relative"):
+        monkeypatch.setenv("XDG_STATE_HOME", unusable)
+        home = tmp_path / ".local" / "state"
+        assert SpendingSettings().place() == home / "advisor" / "spending.sqlite"
+    chosen = load_settings(None, {"ADVISOR_SPENDING__FILE": "~/mine.sqlite"})
+    assert chosen.spending.place() == tmp_path / "mine.sqlite"
+    assert chosen.config_hash() == load_settings(None, {}).config_hash()

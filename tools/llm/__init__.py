@@ -5,7 +5,7 @@ makes no call; all three are a `LanguageModel`. Nothing here imports a vendor's 
 model of that vendor is asked.
 """
 
-from tools.llm.budget import BudgetLimits, DailyBudget, Spent
+from tools.llm.budget import BudgetLimits, DailyBudget
 from tools.llm.calls import (
     Answer,
     Attempt,
@@ -21,6 +21,7 @@ from tools.llm.parameters import ModelParameters
 from tools.llm.prices import PriceList
 from tools.llm.recorded import MissingRecording, RecordingModel, ReplayModel
 from tools.llm.recordings import Recordings, RecordingsFile
+from tools.llm.spending import SpendingFile, Spent
 
 __all__ = [
     "Answer",
@@ -41,6 +42,7 @@ __all__ = [
     "Recordings",
     "RecordingsFile",
     "ReplayModel",
+    "SpendingFile",
     "Spent",
     "SystemClock",
 ]

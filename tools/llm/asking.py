@@ -13,9 +13,10 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
+from tools.errors import Transient
 from tools.llm.answers import Problem, read_answer
 from tools.llm.breaker import CircuitBreaker
-from tools.llm.budget import DailyBudget, Spent
+from tools.llm.budget import DailyBudget, Hold
 from tools.llm.calls import Attempt, Outcome, Prompt
 from tools.llm.clock import Clock
 from tools.llm.identity import REPAIR, SHOWN_OF_ANSWER
@@ -23,6 +24,7 @@ from tools.llm.parameters import ModelName, ModelParameters
 from tools.llm.prices import Price
 from tools.llm.providers import Client, Reply, Turn
 from tools.llm.schemas import WireSchema
+from tools.llm.spending import Spent
 from tools.llm.troubles import MESSAGE_CHARACTERS, Trouble, understand
 from tools.llm.worker import call_within
 
@@ -103,12 +105,9 @@ class Asking(Generic[T]):
             late = Trouble(kind=Outcome.TIMEOUT, message="the deadline has passed")
             return self._record(line, repair, started, late, None, Usage())
         most = self._most(line, turns)
-        hold = self.budget.hold(most.spent())
-        if hold is None:
-            needed = f"{most.usd:.4f} USD and {most.tokens_in + most.tokens_out} tokens"
-            told = f"up to {needed} are needed; {self.budget.left_in_words()}"
-            dear = Trouble(kind=Outcome.BUDGET, message=told)
-            return self._record(line, repair, started, dear, None, Usage())
+        hold = self._hold(most)
+        if isinstance(hold, Trouble):
+            return self._record(line, repair, started, hold, None, Usage())
         entry = line.breaker.enter()
         if entry is None:
             hold.settle(Spent())
@@ -121,6 +120,17 @@ class Asking(Generic[T]):
         failed = isinstance(found, Trouble) and found.kind in _PROVIDERS_FAULT
         line.breaker.leave(entry, failed=failed)
         return self._record(line, repair, started, found, reply, usage)
+
+    def _hold(self, most: Usage) -> Hold | Trouble:
+        """The most that a request can use, set aside; or why it must not be made."""
+        try:
+            if hold := self.budget.hold(most.spent()):
+                return hold
+            needed = f"{most.usd:.4f} USD and {most.tokens_in + most.tokens_out} tokens"
+            told = f"up to {needed} are needed; {self.budget.left_in_words()}"
+        except Transient as error:
+            told = str(error)
+        return Trouble(kind=Outcome.BUDGET, message=told)
 
     def _request(
         self, line: Line, turns: list[Turn], seconds: float

@@ -1,22 +1,20 @@
 """What may be spent on models in a day, held before a call and settled after it.
 
 Invariant: what is spent plus what is held never exceeds a limit when a call begins, however many
-threads ask. A hold is an upper bound of its call (every byte of the prompt a token, every token of
-output used), so a settled day exceeds a limit only if a provider bills more than it was allowed.
-A call that may or may not have been billed keeps its whole hold. A day is a New York date.
+threads and processes ask, and whatever became of earlier ones (see `spending`). A hold is an upper
+bound of its call (every byte of the prompt a token, every token of output used), so a settled day
+exceeds a limit only if a provider bills more than it was allowed. A call that may or may not have
+been billed keeps its whole hold. A day is a New York date.
 """
 
 import math
-import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from quant_core.calendar import NEW_YORK
 from tools.llm.clock import Clock
-
-NOTHING = Decimal(0)
+from tools.llm.spending import NOTHING, SpendingFile, Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,69 +32,40 @@ class BudgetLimits:
             raise ValueError(f"tokens_per_day must be 0 or more, not {self.tokens_per_day!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """USD and tokens."""
-
-    usd: Decimal = NOTHING
-    tokens: int = 0
-
-    def __add__(self, other: "Spent") -> "Spent":
-        """Both together."""
-        return Spent(self.usd + other.usd, self.tokens + other.tokens)
-
-    def __sub__(self, other: "Spent") -> "Spent":
-        """The difference."""
-        return Spent(self.usd - other.usd, self.tokens - other.tokens)
-
-
 class DailyBudget:
-    """The budget of every day, shared by all who ask.
+    """The budget of every day, shared by all who ask, in this process and in others.
 
-    `spent` says what was spent before this process began, so that a restart forgets nothing.
+    `spending` is where it is counted; without it, nothing outside this object is.
     """
 
     def __init__(
-        self, limits: BudgetLimits, clock: Clock, spent: Mapping[date, Spent] | None = None
+        self, limits: BudgetLimits, clock: Clock, spending: SpendingFile | None = None
     ) -> None:
-        """A budget from which nothing is held yet."""
+        """A budget from which all that `spending` has counted is gone."""
         self._limit = Spent(Decimal(str(limits.usd_per_day)), limits.tokens_per_day)
         self._clock = clock
-        self._spent = dict(spent or {})
-        self._held: dict[date, Spent] = {}
-        self._lock = threading.Lock()
+        self._spending = spending or SpendingFile.open()
 
     def today(self) -> date:
         """The day that pays for a call made now."""
         return self._clock.now().astimezone(NEW_YORK).date()
 
     def hold(self, most: Spent) -> "Hold | None":
-        """Set aside the most that a call can cost; None when the day has not that much left."""
-        day = self.today()
-        with self._lock:
-            held = self._held.get(day, Spent()) + most
-            total = self._spent.get(day, Spent()) + held
-            if total.usd > self._limit.usd or total.tokens > self._limit.tokens:
-                return None
-            self._held[day] = held
-        return Hold(self, day, most)
+        """Set aside the most that a call can cost; None when the day has not that much left.
 
-    def settle(self, day: date, held: Spent, spent: Spent) -> None:
-        """Replace a hold by what its call cost (called by the hold, once)."""
-        with self._lock:
-            self._held[day] -= held
-            self._spent[day] = self._spent.get(day, Spent()) + spent
+        Raises Transient when it cannot be kept: then the call must not be made.
+        """
+        day = self.today()
+        number = self._spending.hold(day, most, self._limit)
+        return None if number is None else Hold(self._spending, number, day, most)
 
     def spent(self, day: date) -> Spent:
         """What the calls of a day have cost so far."""
-        with self._lock:
-            return self._spent.get(day, Spent())
+        return self._spending.spent(day)
 
     def left_in_words(self) -> str:
         """How much of today's budget is left, for a message."""
-        day = self.today()
-        with self._lock:
-            left = self._limit - self._spent.get(day, Spent()) - self._held.get(day, Spent())
+        left = self._limit - self._spending.counted(self.today())
         usd, tokens = max(left.usd, NOTHING), max(left.tokens, 0)
         return f"{usd:.4f} USD and {tokens} tokens are left today"
 
@@ -104,11 +73,11 @@ class DailyBudget:
 class Hold:
     """An amount set aside for one call. Settle it exactly once, whatever became of the call."""
 
-    def __init__(self, budget: DailyBudget, day: date, most: Spent) -> None:
+    def __init__(self, spending: SpendingFile, number: int, day: date, most: Spent) -> None:
         """Made by the budget."""
-        self._budget, self._day = budget, day
+        self._spending, self._number, self._day = spending, number, day
         self.most = most
 
     def settle(self, spent: Spent) -> None:
         """What the call cost after all."""
-        self._budget.settle(self._day, self.most, spent)
+        self._spending.settle(self._number, self._day, spent)

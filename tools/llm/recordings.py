@@ -8,7 +8,6 @@ the SHA-256 of its content, which is checked when it is read. One process writes
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -87,34 +86,11 @@ class RecordingsFile:
             raise BadInput(f"{self._place} cannot be read: {error}") from error
         return None if row is None else self._checked(key, sequence, *row)
 
-    def all(self) -> list[LlmCall]:
-        """Every call in the order in which it was kept; BadInput when one has been changed."""
-        try:
-            with self._lock:
-                rows = self._connection.execute(
-                    "SELECT key, sequence, sha256, content FROM calls ORDER BY rowid"
-                ).fetchall()
-        except sqlite3.Error as error:
-            raise BadInput(f"{self._place} cannot be read: {error}") from error
-        return [self._checked(*row) for row in rows]
-
     def _checked(self, key: str, sequence: int, sha256: str, content: str) -> LlmCall:
         """A row's call; BadInput when its content is not what was kept."""
         if hashlib.sha256(content.encode()).hexdigest() != sha256:
             raise BadInput(f"{self._place}: the recording {key[:12]}/{sequence} has been changed")
         return msgspec.json.decode(content, type=LlmCall)
-
-    def calls(self) -> Iterator[LlmCall]:
-        """Every call, in the order in which they were kept; BadInput when one was changed."""
-        question = "SELECT key, sequence FROM calls ORDER BY rowid"
-        try:
-            with self._lock:
-                names = self._connection.execute(question).fetchall()
-        except sqlite3.Error as error:
-            raise BadInput(f"{self._place} cannot be read: {error}") from error
-        for key, sequence in names:
-            if call := self.find(key, sequence):
-                yield call
 
     def keep(self, call: LlmCall) -> None:
         """Add a call; BadInput when its key and sequence are taken, Transient for a full disk."""

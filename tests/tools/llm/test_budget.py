@@ -8,7 +8,7 @@ from decimal import Decimal
 from tests.tools.llm.worlds import OPENING, HandClock, budget, says, scripted
 from tests.tools.llm.worlds import PROMPT as prompt
 from tests.tools.llm.worlds import View as schema
-from tools.llm import Answer, BudgetLimits, DailyBudget, Failure, Outcome, Spent
+from tools.llm import Answer, Failure, Outcome, Spent
 
 TODAY = date(2026, 11, 9)
 
@@ -64,13 +64,6 @@ def test_a_new_york_day_has_a_budget_of_its_own_and_a_late_call_is_paid_by_its_d
     late.settle(dollars("0.5"))
     assert day.spent(TODAY) == dollars("0.5")
     assert day.spent(date(2026, 11, 10)) == Spent()
-
-
-def test_what_was_spent_before_a_restart_counts():
-    spent = {TODAY: dollars("4.99", 10)}
-    day = DailyBudget(BudgetLimits(usd_per_day=5.0), HandClock(), spent)
-    assert day.hold(dollars("0.02")) is None
-    assert day.hold(dollars("0.01")) is not None
 
 
 def test_threads_together_never_hold_or_spend_more_than_the_limit():
