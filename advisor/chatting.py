@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, time
 from pathlib import Path
+from typing import Any
 
 from advisor.indexing import open_index
 from advisor.settings import Settings
@@ -17,8 +18,10 @@ from graph.looking import Library
 from graph.ports import Progress, Wiring
 from quant_core.calendar import NEW_YORK, to_datetime, xnys
 from tools.errors import BadInput, NoData
+from tools.lane_reads import Reads
 from tools.llm import DailyBudget, LiveModel, SpendingFile, SystemClock
-from tools.store.runs import Run
+from tools.store import codec
+from tools.store.paging import Entry, Pages, Place, RunPlace
 from tools.store.store import Store
 from tools.toolbox import Toolbox
 
@@ -49,7 +52,9 @@ def conversation(
         if not runs:
             raise NoData(f"the ledger {path} holds no run yet")
         run = runs[-1]
-        box = Toolbox(store, run.run_id, as_of or moment_of(store, run))
+        reads = Reads.of(store)
+        moment = as_of or end_of(reads.pages, reads.pages.place(run.run_id)) or datetime.now(UTC)
+        box = Toolbox(store, run.run_id, moment, reads)
         known_of(box, lane)
         model = spending = None
         if with_model:
@@ -80,24 +85,26 @@ def _library(place: Path, settings: Settings, run_id: str, stack: ExitStack) -> 
     return IndexLibrary(index, run_id)
 
 
-def moment_of(store: Store, run: Run) -> datetime:
-    """The moment as of which a run is asked when nobody names one."""
-    now = datetime.now(UTC)
-    return _end(store, run.run_id) or now if run.kind == "replay" else now
-
-
-def _end(store: Store, run_id: str) -> datetime | None:
-    """When the newest thing that a run recorded was known; None for an empty one."""
+def end_of(pages: Pages, found: RunPlace) -> datetime | None:
+    """When the newest thing that a replay recorded was known; None for an empty one, or a run that
+    goes on by the clock.
+    """
+    if found.run.kind != "replay":
+        return None
     ends = []
-    for lane in store.heads(run_id):
-        for day in store.lane_days(run_id, lane, as_of=_WHENEVER)[-1:]:
-            session = xnys(day.date.year, day.date.year).on(day.date)
-            if session is not None:
-                ends.append(to_datetime(session.close + 1))
-        ends += [one.as_of for one in store.analyses(run_id, lane, as_of=_WHENEVER)[-1:]]
-        minutes = [one.start for one in store.transitions(run_id, lane, as_of=_WHENEVER)[-1:]]
+    for place in found.lanes.values():
+        last = pages.last_closed(place, as_of=_WHENEVER)
+        session = last and xnys(last.record.date.year, last.record.date.year).on(last.record.date)
+        if session:
+            ends.append(to_datetime(session.close + 1))
+        ends += [one.record.as_of for one in _newest(pages, place, codec.ANALYSES)]
+        minutes = [one.record.start for one in _newest(pages, place, codec.TRANSITIONS)]
         ends += [to_datetime(int(one.timestamp() // 60) + 1) for one in minutes]
     return max(ends, default=None)
+
+
+def _newest(pages: Pages, place: Place, kind: codec.Kind[Any]) -> list[Entry[Any]]:
+    return pages.newest(kind, place, as_of=_WHENEVER, limit=1)
 
 
 def read_moment(text: str) -> datetime:

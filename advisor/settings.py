@@ -163,6 +163,10 @@ class ApiSettings(_Group):
     Requests are counted per key; a caller on this machine who needs no key is not counted.
     `cors_origins` are the sites whose pages may call it from a browser, such as
     `https://me.example`. None of it changes what a run decides.
+
+    Questions to the chat have an allowance of their own, for every caller. `chat_at_once` are
+    answered at a time and `chat_waiting` more may wait; a conversation is forgotten after
+    `chat_forget_minutes` without a question, or when `chat_conversations` newer ones are held.
     """
 
     host: str = Field("127.0.0.1", min_length=1, max_length=255)
@@ -173,6 +177,11 @@ class ApiSettings(_Group):
     max_body_bytes: int = Field(65_536, ge=1_024, le=10_000_000)
     max_streams: int = Field(50, ge=1, le=1_000)
     stream_poll_seconds: float = Field(1.0, ge=0.05, le=60)
+    chat_per_minute: int = Field(30, ge=1, le=1_000_000)
+    chat_at_once: int = Field(2, ge=1, le=32)
+    chat_waiting: int = Field(8, ge=0, le=1_000)
+    chat_conversations: int = Field(1_000, ge=1, le=100_000)
+    chat_forget_minutes: float = Field(60.0, gt=0, le=10_080)
 
 
 class Settings(_Group):

@@ -10,7 +10,7 @@ an order or a setting, and nobody writes SQL. A question is not resumed after a 
 again: so the state may hold the frozen objects of this package, and is never kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypedDict
@@ -27,7 +27,7 @@ from graph.chat_model import (
 )
 from graph.looking import Looked, look_up
 from graph.machine import Machine, State, state_graph
-from graph.ports import Runtime, Wiring
+from graph.ports import Event, Runtime, Wiring
 from graph.questions import guard, plain, read_question
 from graph.requests import Known, Refusal, Request, Topic, Why
 from graph.schemas import ChatAnswer, ChatPlan
@@ -248,10 +248,24 @@ class Reply:
 
 def answer(question: str, wiring: Wiring, topic: Topic = Topic(), lane: str = "") -> Reply:  # noqa: B008
     """Answer a question from the wired ledger, as of its moment."""
-    if wiring.ledger is None:
-        raise NotConfigured("the chat needs a ledger to answer from")
     state: State = {"question": question, "topic": topic, "lane": lane}
-    end = MACHINE.run(state, replace(wiring, checkpoints=None))
+    return _reply(MACHINE.run(state, replace(wiring, checkpoints=None)), wiring, topic)
+
+
+def answering(
+    question: str,
+    wiring: Wiring,
+    topic: Topic = Topic(),  # noqa: B008
+    lane: str = "",
+) -> Generator[Event, None, Reply]:
+    """The same, step by step: yields each step that has ended and returns the reply."""
+    state: State = {"question": question, "topic": topic, "lane": lane}
+    end = yield from MACHINE.steps(state, wiring)
+    return _reply(end, wiring, topic)
+
+
+def _reply(end: State, wiring: Wiring, topic: Topic) -> Reply:
+    assert wiring.ledger is not None, "a machine without a ledger does not end"
     why, message = end.get("refusal", (None, ""))
     rows = {name: row for one in end.get("looked", ()) for name, row in one.all().items()}
     asked = end.get("requests", ())
@@ -265,7 +279,7 @@ def answer(question: str, wiring: Wiring, topic: Topic = Topic(), lane: str = ""
         writer=end.get("writer", CODE),
         notes=tuple(end.get("notes", ())),
         calls=tuple(call for call in end.get("calls", ()) if "key" in call),
-        topic=Topic(requests=(*topic.requests[-4:], *asked)) if why is None else topic,
+        topic=topic.continued(asked) if why is None else topic,
     )
 
 

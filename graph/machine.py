@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -56,6 +56,10 @@ class Machine:
             wiring.checkpoints.saver.delete_thread(config["configurable"]["thread_id"])
         return self._through(graph, given, config, wiring, about)
 
+    def steps(self, given: Mapping[str, Any], wiring: Wiring) -> Generator[Event, None, State]:
+        """The same without checkpoints, step by step: closing it leaves the rest undone."""
+        return self._walk(self._compile(None), given, {}, wiring, _about(given))
+
     def thread(self, given: Mapping[str, Any], wiring: Wiring) -> str:
         """The name of the checkpoints of a run; it begins with the namespace."""
         content = json.dumps(given, sort_keys=True)
@@ -66,6 +70,22 @@ class Machine:
         self, graph: Any, given: Mapping[str, Any] | None, config: dict[str, Any], wiring: Wiring,
         about: str,
     ) -> State:  # fmt: skip
+        walk = self._walk(graph, given, config, wiring, about)
+        while True:
+            try:
+                event = next(walk)
+            except StopIteration as end:
+                state: State = end.value
+                return state
+            # Whoever watches must not disturb: an analysis does not fail with its audience.
+            with contextlib.suppress(Exception):
+                if wiring.progress:
+                    wiring.progress(event)
+
+    def _walk(
+        self, graph: Any, given: Mapping[str, Any] | None, config: dict[str, Any], wiring: Wiring,
+        about: str,
+    ) -> Generator[Event, None, State]:  # fmt: skip
         last: State = {}
         kept = {"durability": "sync"} if config else {}
         for mode, chunk in graph.stream(
@@ -73,24 +93,20 @@ class Machine:
         ):
             if mode == "values":
                 last = chunk
-            elif wiring.progress:
-                self._report(chunk, about, wiring)
+            else:
+                yield from self._events(chunk, about)
         return dict(last)
 
-    def _report(self, chunk: Mapping[str, Any], about: str, wiring: Wiring) -> None:
+    def _events(self, chunk: Mapping[str, Any], about: str) -> Iterator[Event]:
         for step, update in chunk.items():
             said = update or {}
-            event = Event(
+            yield Event(
                 machine=self.name,
                 step=step,
                 outcome=said.get("outcome", ""),
                 failure=said.get("failure", ""),
                 about=about,
             )
-            # Whoever watches must not disturb: an analysis does not fail with its audience.
-            with contextlib.suppress(Exception):
-                assert wiring.progress is not None
-                wiring.progress(event)
 
     def _compile(self, saver: Any) -> Any:
         with self._lock:

@@ -82,6 +82,10 @@ class Topic:
         """The last thing that was asked."""
         return self.requests[-1] if self.requests else None
 
+    def continued(self, requests: Sequence[Request]) -> "Topic":
+        """The topic after a question; what was asked long before is forgotten."""
+        return Topic(requests=(*self.requests[-4:], *requests))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:

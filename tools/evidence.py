@@ -57,7 +57,8 @@ class Derivation(NamedTuple):
 class Row:
     """One citable row; `derived` says how values were made of other rows.
 
-    `seq` is the record's number in its lane of the ledger; None for what is no record (a figure).
+    `seq` is the record's number in its lane of the ledger, and `known_at` the moment at which it
+    became known; None for what is no record (a figure).
     """
 
     id: str
@@ -66,6 +67,7 @@ class Row:
     facts: Mapping[str, Fact] = field(default_factory=dict)
     derived: tuple[Derivation, ...] = ()
     seq: int | None = None
+    known_at: datetime | None = None
 
     def number(self, name: str) -> Decimal | None:
         """A numeric fact's value, or None when it is not known."""

@@ -9,35 +9,21 @@ trades that do not add up to the change of the account), both stand and `conflic
 A trade belongs to the time at which it was closed; a signal, an analysis to the time of its bar.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from quant_core.calendar import NEW_YORK, to_datetime, xnys
-from quant_core.types import (
-    Analysis,
-    DailyBias,
-    Decision,
-    Fill,
-    LaneDay,
-    Order,
-    Trade,
-    Transition,
-)
+from quant_core.types import Analysis, DailyBias, Decision, Fill, LaneDay, Trade, Transition
 from tools import figures, records_as_rows
-from tools.errors import BadInput
 from tools.evidence import Row
-from tools.records_as_rows import MINUTE, as_rows
+from tools.lane_reads import MARKET, LaneReads, Reads
+from tools.records_as_rows import MINUTE
 from tools.scopes import Scope, about, at, holds_signal, holds_trade, speaks_of, within
-from tools.store import Entry, Store
+from tools.store import Store
 
-R = TypeVar("R")
-T = TypeVar("T")
-LANES = ("advised", "baseline", "placebo")
-MARKET = "market"  # where the ledger keeps what all lanes share
 CENT = Decimal("0.01")
 
 
@@ -69,41 +55,32 @@ class Toolbox:
     store: Store
     run_id: str
     as_of: datetime
-    _kept: dict[Hashable, Any] = field(default_factory=dict)
+    reads: Reads | None = None
+    _lane_reads: LaneReads = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read through `reads` where questions share them."""
+        self._lane_reads = LaneReads(self.reads or Reads.of(self.store), self.run_id, self.as_of)
 
     # What there is
 
     def lanes(self) -> tuple[str, ...]:
         """The run's lanes that can be asked about, the main one first."""
-        there = self._once("lanes", lambda: self.store.heads(self.run_id))
-        return tuple(lane for lane in LANES if lane in there)
+        return self._lane_reads.lanes()
 
     def symbols(self) -> tuple[str, ...]:
         """The run's watchlist, in order; empty when nothing was ever recorded."""
-        found: dict[str, None] = {}
-        for lane in self.lanes():
-            found |= dict.fromkeys(
-                self._once(("symbols", lane), partial(self.store.watchlist, self.run_id, lane))
-            )
-        return tuple(found)
+        return self._lane_reads.symbols()
 
     def sessions(self, lane: str) -> tuple[date, ...]:
         """New York dates on which the lane has recorded anything by now, in order."""
-        dates = {one.date for one in self._days(lane)}
-        running = [one.as_of for one in self._read(Analysis, lane)]
-        running += [one.exit_time for one in self._read(Trade, lane)]
-        running += [one.start for one in self._read(Fill, lane)]
-        running += [one.signal.start for one in self._read(Decision, lane)]
-        running += [one.start for one in self._read(Transition, lane)]
-        if running:
-            dates.add(max(running).astimezone(NEW_YORK).date())
-        return tuple(sorted(dates))
+        return self._lane_reads.sessions(lane)
 
     # Tools
 
     def trades(self, scope: Scope, by: figures.Group = "") -> Found:
         """Closed trades, their profit and loss, and the same by day, symbol, setup, …"""
-        everything = self._rows(Trade, scope.lane, records_as_rows.trade)
+        everything = self._rows(Trade, scope, records_as_rows.trade)
         rows = [row for row in everything if holds_trade(row, scope)]
         dates = self._dates(scope) if by == "day" and scope.outcome is None else ()
         made = figures.of_trades(about(scope), rows, by, dates)
@@ -127,21 +104,22 @@ class Toolbox:
 
     def analyses(self, scope: Scope) -> Found:
         """Market analyses with their multipliers, confidence and reasons."""
-        everything = self._rows(Analysis, scope.lane, records_as_rows.analysis)
+        everything = self._rows(Analysis, scope, records_as_rows.analysis)
         rows = [row for row in everything if scope.holds(at(row, "time"))]
         return Found(figures=figures.of_analyses(about(scope), rows), rows=tuple(rows))
 
     def transitions(self, scope: Scope) -> Found:
         """When symbols were armed, and when they went back to idle, and why."""
-        everything = self._rows(Transition, scope.lane, records_as_rows.transition)
+        everything = self._rows(Transition, scope, records_as_rows.transition)
         rows = [row for row in everything if speaks_of(row, scope) and scope.holds(at(row, "time"))]
         return Found(rows=tuple(rows))
 
     def biases(self, scope: Scope) -> Found:
         """What kind of day each symbol was expected to have; the same for every lane."""
+        one_day = {"date": scope.first} if scope.first and scope.first == scope.last else None
         rows = [
             row
-            for row in self._rows(DailyBias, MARKET, records_as_rows.bias)
+            for row in self._lane_reads.rows(DailyBias, MARKET, records_as_rows.bias, where=one_day)
             if speaks_of(row, scope) and within(date.fromisoformat(row.text("date")), scope)
         ]
         return Found(rows=tuple(rows), figures=figures.of_biases(about(scope), rows))
@@ -150,7 +128,7 @@ class Toolbox:
         """The account at the beginning and end of each finished session."""
         rows = [
             row
-            for row in self._rows(LaneDay, scope.lane, records_as_rows.day)
+            for row in self._rows(LaneDay, scope, records_as_rows.day)
             if within(date.fromisoformat(row.text("date")), scope)
         ]
         return Found(rows=tuple(rows), figures=figures.of_days(about(scope), rows))
@@ -159,16 +137,14 @@ class Toolbox:
         """Positions open at a moment (now, unless an earlier one is named)."""
         moment = self.as_of if when is None else min(when, self.as_of)
         fills: dict[str, list[Fill]] = {}
-        for fill in self._read(Fill, scope.lane):
+        for fill in self._lane_reads.fills_of_holdings(scope.lane, moment):
             if fill.start + MINUTE <= moment and (
                 not scope.symbols or fill.symbol in scope.symbols
             ):
                 fills.setdefault(fill.symbol, []).append(fill)
-        orders = {
-            one.symbol: one for one in self._read(Order, scope.lane) if one.decided_at <= moment
-        }
+        order_of = self._lane_reads.last_order
         rows = [
-            records_as_rows.position(scope.lane, since, orders.get(symbol))
+            records_as_rows.position(scope.lane, since, order_of(scope.lane, symbol, moment))
             for symbol, done in fills.items()
             if (since := _since_flat(done))
         ]
@@ -186,14 +162,11 @@ class Toolbox:
     # How
 
     def _signals(self, scope: Scope) -> list[Row]:
-        everything = self._rows(Decision, scope.lane, records_as_rows.signal)
+        everything = self._rows(Decision, scope, records_as_rows.signal)
         return [row for row in everything if holds_signal(row, scope)]
 
     def _dates(self, scope: Scope) -> tuple[date, ...]:
         return tuple(one for one in self.sessions(scope.lane) if within(one, scope))
-
-    def _days(self, lane: str) -> Sequence[LaneDay]:
-        return self._read(LaneDay, lane)
 
     def _conflicts(self, scope: Scope, trades: Sequence[Row]) -> tuple[Conflict, ...]:
         """Trades that come twice, and sessions whose trades are not the account's change."""
@@ -227,29 +200,8 @@ class Toolbox:
         ends = (to_datetime(session.open), to_datetime(session.close) + timedelta(minutes=1))
         return not any(self.positions(Scope(lane=scope.lane), when=end).rows for end in ends)
 
-    def _rows(self, kind: type[R], lane: str, make: Callable[[str, R], Row]) -> list[Row]:
-        return self._once(("rows", kind, lane), partial(self._made, kind, lane, make))
-
-    def _made(self, kind: type[R], lane: str, make: Callable[[str, R], Row]) -> list[Row]:
-        entries = self._entries(kind, lane)
-        rows = as_rows(make, lane, [entry.record for entry in entries])
-        return [replace(row, seq=entry.seq) for row, entry in zip(rows, entries, strict=True)]
-
-    def _read(self, kind: type[R], lane: str) -> list[R]:
-        return [entry.record for entry in self._entries(kind, lane)]
-
-    def _entries(self, kind: type[R], lane: str) -> list[Entry[R]]:
-        if lane not in (*self.lanes(), MARKET):
-            there = ", ".join(self.lanes()) or "none"
-            raise BadInput(f"this run has no lane {lane!r}; it has {there}")
-        read = partial(self.store.entries, self.run_id, lane, kind, as_of=self.as_of)
-        return self._once((kind, lane), read)
-
-    def _once(self, name: Hashable, read: Callable[[], T]) -> T:
-        if name not in self._kept:
-            self._kept[name] = read()
-        found: T = self._kept[name]
-        return found
+    def _rows(self, kind: type[Any], scope: Scope, make: Callable[[str, Any], Row]) -> list[Row]:
+        return self._lane_reads.rows(kind, scope.lane, make, scope.first, scope.last)
 
 
 def _repeated(rows: Sequence[Row]) -> tuple[Conflict, ...]:

@@ -5,7 +5,7 @@ date and symbol of its answer against the rows it cites before it gives the answ
 leads from here to an order or a setting.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -28,10 +28,11 @@ class Question:
 class Chat(Protocol):
     """Answers questions about a ledger."""
 
-    def ask(self, question: Question) -> Iterator[ChatEvent]:
-        """Any number of `text` events, then exactly one `answer` (a refusal is an answer).
+    def ask(self, question: Question) -> Generator[ChatEvent, None, None]:
+        """Any number of `step` and `text` events, then one `answer` (a refusal is an answer).
 
-        Called in a worker thread, possibly several at once. Raises what `tools.errors` has for a
-        model or a ledger that cannot be reached; closing the iterator abandons the question.
+        Called in a worker thread, possibly several at once. Raises ProblemError for what cannot be
+        asked, and what `tools.errors` has for a model or a ledger that cannot be reached; closing
+        the generator abandons the question.
         """
         ...

@@ -6,7 +6,6 @@ machine needs no key until one is made; then only a Host that names this machine
 that no web page can reach the API by pointing a name at 127.0.0.1.
 """
 
-import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from time import perf_counter
@@ -18,7 +17,7 @@ from fastapi.responses import Response
 from advisor.api import problems
 from advisor.api.limits import RateLimit
 from advisor.api.parts import Parts
-from advisor.api.problems import ProblemError
+from advisor.api.problems import ProblemError, too_many
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -110,14 +109,14 @@ class Gate:
         key = self._parts.keys.find(text) if text else None
         if key is None:
             if wait := self._wrong.take(address):
-                raise _too_many(wait, "wrong or missing keys")
+                raise too_many(wait, "wrong or missing keys")
             raise ProblemError(
                 401, "key-needed" if not text else "wrong-key",
                 "Send a key in X-API-Key, or as a bearer token; `advisor keys create` makes one.",
                 {"WWW-Authenticate": 'Bearer realm="advisor"'},
             )  # fmt: skip
         if wait := self._allowance.take(key.id, key.requests_per_minute):
-            raise _too_many(wait, "requests of this key")
+            raise too_many(wait, "requests of this key")
         return Caller(key.name, _SCOPES[key.scope])
 
 
@@ -181,11 +180,3 @@ def _host(request: Request) -> str:
 
 def _too_large(most: int) -> ProblemError:
     return ProblemError(413, "too-large", f"A request may have {most:,} bytes at most.")
-
-
-def _too_many(wait: float, what: str) -> ProblemError:
-    seconds = max(1, math.ceil(wait))
-    return ProblemError(
-        429, "too-many-requests", f"Too many {what}; wait {seconds} s.",
-        {"Retry-After": str(seconds)},
-    )  # fmt: skip

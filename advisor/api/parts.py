@@ -5,6 +5,7 @@ from pathlib import Path
 
 from advisor.api.answers import Answers
 from advisor.api.chat import Chat
+from advisor.api.desk import Desk
 from advisor.api.keys import KeyFile
 from advisor.api.metrics import Metrics
 from advisor.api.view import LedgerView
@@ -26,3 +27,8 @@ class Parts:
     chat: Chat | None = None
     public: bool = False
     answers: Answers = field(default_factory=Answers)
+    desk: Desk = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Questions wait at a desk of this API's own."""
+        object.__setattr__(self, "desk", Desk(self.settings))

@@ -5,6 +5,7 @@ their messages may hold paths, so they go to the log and never to a client.
 """
 
 import logging
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -41,6 +42,15 @@ def bad_request(kind: str, detail: str) -> ProblemError:
 def not_found(kind: str, detail: str) -> ProblemError:
     """What was named does not exist."""
     return ProblemError(404, kind, detail)
+
+
+def too_many(wait: float, what: str) -> ProblemError:
+    """An allowance that is used up, and when there is more of it."""
+    seconds = max(1, math.ceil(wait))
+    return ProblemError(
+        429, "too-many-requests", f"Too many {what}; wait {seconds} s.",
+        {"Retry-After": str(seconds)},
+    )  # fmt: skip
 
 
 def response(

@@ -12,7 +12,7 @@ from datetime import date as Date
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Side = Literal["long", "short"]
 Setup = Literal["MR", "TC"]
@@ -752,22 +752,32 @@ class ChatRequest(BaseModel):
 
     question: str = Field(min_length=1, max_length=4_000)
     conversation: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Continue this conversation."
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="Continue this conversation; the answer names the one to continue with.",
     )
-    history: list[ChatTurn] = Field(default_factory=list, max_length=20)
+    history: list[ChatTurn] = Field(
+        default_factory=list, max_length=20,
+        description="What was said before; its questions stand in for a conversation that was "
+        "forgotten. Its answers are not believed.",
+    )  # fmt: skip
     run: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,64}$")
     lane: str | None = Field(None, pattern=r"^[a-z_]{1,32}$")
-    as_of: datetime | None = None
+    as_of: AwareDatetime | None = None
     stream: bool = Field(False, description="Answer as `text/event-stream` of ChatEvent.")
 
 
 class Citation(Answer):
-    """A row that a statement of the answer rests on."""
+    """A row that a statement of the answer rests on: a record, or a figure made of records."""
 
     kind: str = Field(examples=["trade"])
     lane: str
-    id: int
+    id: int | None = Field(None, description="The record's number; null for what is no record.")
+    row: str = Field("", examples=["trade:advised:NVDA:20250108T1438Z"])
     label: str
+    path: str | None = Field(
+        None, description="Where this API shows it.", examples=["/api/trades/412?lane=advised"]
+    )
     known_at: datetime | None = None
 
 
@@ -778,18 +788,21 @@ class ChatAnswer(Answer):
     refused: bool = False
     reason: str = Field("", description="Why it was refused; empty otherwise.")
     citations: list[Citation] = Field(default_factory=list)
+    more_citations: int = Field(0, description="Rows it also rests on that are not listed.")
     follow_ups: list[str] = Field(default_factory=list)
     conversation: str | None = None
+    as_of: datetime | None = Field(None, description="The moment that it is true of.")
+    writer: Literal["code", "model"] = Field("code", description="Who worded it.")
 
 
 class ChatEvent(Answer):
     """One event of a streamed answer; the SSE event's name is `kind`.
 
-    `text` events carry pieces in order; exactly one `answer` (the whole, verified answer, which
-    replaces the pieces) or one `error` ends the stream.
+    `step` events tell what has been done, `text` events carry pieces in order; exactly one `answer`
+    (the whole, verified answer, which replaces the pieces) or one `error` ends the stream.
     """
 
-    kind: Literal["text", "answer", "error"]
+    kind: Literal["step", "text", "answer", "error"]
     text: str = ""
     answer: ChatAnswer | None = None
     problem: Problem | None = None

@@ -2,7 +2,9 @@
 
 import gc
 import socket
+from contextlib import ExitStack, closing
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +13,7 @@ from advisor.commands.output import console
 
 if TYPE_CHECKING:
     from advisor.settings import Settings
+    from tools.llm import LanguageModel
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -25,6 +28,13 @@ def serve(
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0: any.")] = None,
+    chat_model: Annotated[
+        bool,
+        typer.Option(
+            "--chat-model",
+            help="Let a language model choose lookups and word answers; checked all the same.",
+        ),
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
     ui: Annotated[
         bool, typer.Option("--ui/--no-ui", help="The dashboard, or the API alone.")
@@ -39,7 +49,10 @@ def serve(
     public = not address.startswith(LOOPBACK)
     place = _ledger(ledger)
     with _listening(address, settings.api.port if port is None else port) as listener:
-        _run(place, settings, config, listener, address, public=public, ui=ui)
+        _run(
+            place, settings, config, listener, address,
+            public=public, with_model=chat_model, ui=ui,
+        )  # fmt: skip
 
 
 def _run(
@@ -50,12 +63,14 @@ def _run(
     address: str,
     *,
     public: bool,
+    with_model: bool,
     ui: bool,
 ) -> None:
     import uvicorn
 
     from advisor.api.app import create_app
     from advisor.api.keys import KeyFile
+    from advisor.api.ledger_chat import LedgerChat
     from advisor.api.metrics import Metrics
     from advisor.api.parts import Parts
     from advisor.api.view import LedgerView
@@ -69,11 +84,17 @@ def _run(
             f"--host {address} can be reached by others, and there is no key: make one with "
             "`advisor keys create NAME`, or serve on 127.0.0.1"
         )
-    with Store.open(place, read_only=True) as store:
+    model = _model(settings) if with_model else None
+    with ExitStack() as stack:
+        store = stack.enter_context(Store.open(place, read_only=True))
         view = LedgerView(Pages(store))
+        folder = None if "://" in place else Path(place).parent
+        chat = stack.enter_context(
+            closing(LedgerChat(store, view, settings, folder=folder, model=model))
+        )
         parts = Parts(
             view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(),
-            public=public,
+            chat=chat, public=public,
         )  # fmt: skip
         keyed = public or bool(keys.listed())
         application: Any = create_app(parts)
@@ -82,6 +103,7 @@ def _run(
 
             application = OneAddress(application, address=_near(listener), local_only=not keyed)
         _welcome(view, listener, place, keyed=keyed, ui=ui)
+        Thread(target=chat.prepare, name="chat-prepare", daemon=True).start()
         gc.freeze()  # what was imported stays; collecting through it stops every request
         server = uvicorn.Server(
             uvicorn.Config(
@@ -99,6 +121,15 @@ def _near(listener: socket.socket) -> str:
     if listener.family is socket.AF_INET6:
         return f"http://[{'::1' if host == '::' else host}]:{number}"
     return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{number}"
+
+
+def _model(settings: "Settings") -> "LanguageModel":
+    """The models of the settings, ready to be asked; NotConfigured says what is missing."""
+    from tools.llm import LiveModel
+
+    model = LiveModel(settings.llm, settings.llm_prices)
+    model.prepare()
+    return model
 
 
 def _welcome(view: object, listener: socket.socket, place: str, *, keyed: bool, ui: bool) -> None:
@@ -129,7 +160,7 @@ def _require_packages(*, ui: bool) -> None:
 
     from tools.errors import NotConfigured
 
-    for package in ("fastapi", "uvicorn", "prometheus_client"):
+    for package in ("fastapi", "uvicorn", "prometheus_client", "langgraph"):
         if find_spec(package) is None:
             raise NotConfigured(
                 f"advisor serve needs the package {package}: pip install -e '.[api]'"

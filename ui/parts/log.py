@@ -130,3 +130,37 @@ def factors(found: schemas.Multipliers) -> str:
     }  # fmt: skip
     changed = [f"{name} ×{value:.2f}" for name, value in named.items() if value != 1.0]
     return " · ".join(changed) or UNSCALED
+
+
+@_line.register
+def _(record: schemas.DailyBias, number: int, visit: Visit) -> tuple[str, str]:  # noqa: ARG001
+    return (
+        f"{html.chip('bias', 'soft')} {words.text(record.symbol)} {words.text(record.bias)}",
+        words.text(record.degraded_reason or record.reasoning),
+    )
+
+
+@_line.register
+def _(record: schemas.MarketContext, number: int, visit: Visit) -> tuple[str, str]:  # noqa: ARG001
+    return (
+        f"{html.chip('market', 'soft')} {words.text(record.bias)}, volatility "
+        f"{words.text(record.volatility)}",
+        words.text(record.degraded_reason or record.summary),
+    )
+
+
+@_line.register
+def _(record: schemas.ModelCallEntry, number: int, visit: Visit) -> tuple[str, str]:  # noqa: ARG001
+    return (
+        f"{html.chip('model', 'soft')} {words.text(record.prompt)}: {words.text(record.outcome)}",
+        f"{words.text(record.model)} · {record.tokens_in + record.tokens_out:,} tokens · "
+        f"{words.money(record.cost_usd, 4)}",
+    )
+
+
+@_line.register
+def _(record: schemas.Finding, number: int, visit: Visit) -> tuple[str, str]:  # noqa: ARG001
+    return (
+        f"{html.chip('bounds', 'warn')} {words.text(record.kind)} {words.text(record.field)}",
+        words.text(record.detail),
+    )

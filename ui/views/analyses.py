@@ -1,5 +1,6 @@
 """Analyses of a session: what was thought, what it asked for, and what happened until the next."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import streamlit as st
@@ -32,8 +33,8 @@ def show() -> None:
 def _live(visit: Visit, day: date) -> None:
     page = notices.usable(
         visit.read(
-            schemas.Page[schemas.PaidAnalysis], "/api/market-analysis", start_date=day, end_date=day,
-            limit=120,
+            schemas.Page[schemas.PaidAnalysis], "/api/market-analysis", start_date=day,
+            end_date=day, limit=120,
         )
     )  # fmt: skip
     if page is None:
@@ -61,7 +62,7 @@ def _live(visit: Visit, day: date) -> None:
     st.html("".join(folds))
 
 
-def _summary(found: list[schemas.Analysis]) -> str:
+def _summary(found: Sequence[schemas.PaidAnalysis]) -> str:
     degraded = sum(one.status == "DEGRADED" for one in found)
     scaled = sum(factors(one.multipliers) != UNSCALED for one in found)
     stated = [one.confidence for one in found if one.confidence is not None]
@@ -72,6 +73,9 @@ def _summary(found: list[schemas.Analysis]) -> str:
             html.tile("Scaled a threshold", f"{scaled:,}"),
             html.tile("Degraded", html.chip(degraded, "warn") if degraded else "0"),
             html.tile("Mean confidence", words.number(mean, 0)),
+            html.tile(
+                "Model cost", words.money(sum(c.cost_usd for one in found for c in one.calls))
+            ),
             html.tile("Analyst", words.text(found[0].analyst)),
         ]
     )

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def test_a_ledger_is_read_while_a_replay_writes_it(tmp_path: Path) -> None:
 class Parrot:
     """A chat that repeats the question in two pieces, or fails."""
 
-    def ask(self, question: Question) -> Iterator[ChatEvent]:
+    def ask(self, question: Question) -> Generator[ChatEvent, None, None]:
         if "fail" in question.text:
             raise Transient("the model at /secret/place does not answer")
         yield ChatEvent(kind="text", text=question.text[:3])

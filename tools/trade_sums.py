@@ -1,0 +1,146 @@
+"""Trades added up by session and kind, for questions about more trades than can be cited.
+
+A closed session never changes, so its sums are made once and kept; what they are kept by (symbol,
+setup, side, exit, outcome) is what a question may filter or group by. Only hours of the day are
+not among it. The sums are exact decimals: the same figures as over the trades themselves.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from quant_core.types import LaneDay, Trade
+from tools.evidence import exact
+from tools.records_as_rows import MINUTE, SIDES
+from tools.store import codec
+from tools.store.paging import Entry, Pages, Place, Span
+
+_MOST_LANES = 8
+_AT_ONCE = 50
+NOTHING = Decimal(0)
+
+
+class Kind(NamedTuple):
+    """What trades are added up by."""
+
+    symbol: str
+    setup: str
+    side: str
+    exit_reason: str
+    outcome: str
+
+
+@dataclass(slots=True)
+class TradeSum:
+    """Trades added up. `rated` counts those whose risk at entry is known."""
+
+    trades: int = 0
+    won: int = 0
+    lost: int = 0
+    pnl: Decimal = NOTHING
+    gross_profit: Decimal = NOTHING
+    gross_loss: Decimal = NOTHING
+    fees: Decimal = NOTHING
+    r: Decimal = NOTHING
+    rated: int = 0
+    minutes_held: int = 0
+    shares: int = 0
+    best_pnl: Decimal = Decimal("-Infinity")
+    worst_pnl: Decimal = Decimal("Infinity")
+
+    def add(self, other: "TradeSum") -> None:
+        """Add what another holds."""
+        self.trades += other.trades
+        self.won += other.won
+        self.lost += other.lost
+        self.pnl += other.pnl
+        self.gross_profit += other.gross_profit
+        self.gross_loss += other.gross_loss
+        self.fees += other.fees
+        self.r += other.r
+        self.rated += other.rated
+        self.minutes_held += other.minutes_held
+        self.shares += other.shares
+        self.best_pnl = max(self.best_pnl, other.best_pnl)
+        self.worst_pnl = min(self.worst_pnl, other.worst_pnl)
+
+
+Session = tuple[date, dict[Kind, TradeSum]]
+
+
+def summed(trades: Sequence[Trade]) -> dict[Kind, TradeSum]:
+    """The sums of some trades."""
+    found: dict[Kind, TradeSum] = {}
+    for one in trades:
+        kind, value = _one(one)
+        if kind in found:
+            found[kind].add(value)
+        else:
+            found[kind] = value
+    return found
+
+
+def _one(one: Trade) -> tuple[Kind, TradeSum]:
+    pnl = exact(one.pnl)
+    risk = abs(exact(one.entry_price) - exact(one.stop)) * one.quantity
+    rated = bool(risk) and not risk.is_nan()
+    outcome = "won" if pnl > 0 else "lost" if pnl < 0 else "flat"
+    kind = Kind(one.symbol, str(one.setup), SIDES[one.side], str(one.exit_reason), outcome)
+    return kind, TradeSum(
+        trades=1, won=int(pnl > 0), lost=int(pnl < 0), pnl=pnl,
+        gross_profit=max(pnl, NOTHING), gross_loss=min(pnl, NOTHING), fees=exact(one.fees),
+        r=pnl / risk if rated else NOTHING, rated=int(rated),
+        minutes_held=int((one.exit_time - one.entry_time) / MINUTE), shares=one.quantity,
+        best_pnl=pnl, worst_pnl=pnl,
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Lane:
+    through: int = 0
+    sessions: list[Session] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class TradeSums:
+    """The sums of every closed session of the lanes that were asked about."""
+
+    def __init__(self, pages: Pages) -> None:
+        """Nothing is read before it is asked for."""
+        self._pages = pages
+        self._lock = threading.Lock()
+        self._lanes: OrderedDict[tuple[Any, ...], _Lane] = OrderedDict()
+
+    def sessions(self, place: Place, days: Sequence[Entry[LaneDay]]) -> list[Session]:
+        """The sums of the first sessions of a lane, which `days` closed; those are kept."""
+        key = (place.key, place.run.created_at, place.lane)
+        with self._lock:
+            lane = self._lanes.setdefault(key, _Lane())
+            self._lanes.move_to_end(key)
+            if len(self._lanes) > _MOST_LANES:
+                self._lanes.popitem(last=False)
+        with lane.lock:
+            missing = days[len(lane.sessions) :]
+            for first in range(0, len(missing), _AT_ONCE):
+                block = missing[first : first + _AT_ONCE]
+                lane.sessions += self._read(place, lane.through, block)
+                lane.through = block[-1].seq
+            return lane.sessions[: len(days)]
+
+    def _read(self, place: Place, after: int, days: Sequence[Entry[LaneDay]]) -> Iterator[Session]:
+        """A few sessions, from their trades."""
+        trades = self._pages.following(
+            codec.TRADES, place, as_of=days[-1].at, span=Span(after, days[-1].seq)
+        )
+        closing = iter(days)
+        day = next(closing)
+        grouped: dict[date, list[Trade]] = {one.record.date: [] for one in days}
+        for entry in trades:
+            while entry.seq > day.seq:
+                day = next(closing)
+            grouped[day.record.date].append(entry.record)
+        return ((date, summed(group)) for date, group in grouped.items())
