@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: setup setup-dev demo test lint bench bench-peers help
+.PHONY: setup setup-dev demo test lint bench bench-peers simulate help
 
 help:
 	@echo "make demo   one synthetic session through the whole advisor, offline (about a minute)"
@@ -46,6 +46,11 @@ test: lint
 
 bench: setup-dev
 	$(BIN)/python -m benchmarks.run
+
+N ?= 20
+FIRST ?= 0
+simulate: setup-dev
+	$(BIN)/python -m tests.simulation $(FIRST) $(N)
 
 PEERS := .venv-peers
 $(PEERS)/.set-up: benchmarks/peer_engines/requirements.txt

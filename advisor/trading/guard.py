@@ -58,12 +58,11 @@ class Guard:
         after asking again is closed.
         """
         first = self._look()
-        if not any(missing for _, missing in first.values()):
+        if not any(self._is_off(symbol, *seen) for symbol, seen in first.items()):
             return
         self._sender.ask(now)
-        second = self._look()
-        for symbol, (held, missing) in second.items():
-            if missing == 0 or first[symbol] != (held, missing):
+        for symbol, (held, missing) in self._look().items():
+            if first[symbol] != (held, missing) or not self._is_off(symbol, held, missing):
                 continue
             if self._book.live(symbol, Purpose.ENTRY):
                 self._wait_for_entry(symbol, now)
@@ -73,6 +72,10 @@ class Guard:
                 self._disarm(symbol, held, now)
             elif self._book.held(symbol) * held > 0:
                 self._arm(symbol, missing, now)
+
+    def _is_off(self, symbol: str, held: int, missing: int) -> bool:
+        """Whether cover and position differ, or legs are left that no position needs."""
+        return missing != 0 or (held == 0 and bool(self._book.live(symbol, *COVERS)))
 
     def _look(self) -> dict[str, tuple[int, int]]:
         """(shares held, shares without cover) of every symbol, as the broker has them.

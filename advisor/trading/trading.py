@@ -61,7 +61,7 @@ class Trading:
             raise BookMismatch(
                 "; ".join(differences)
                 + ". Nothing was ordered. Close or cancel these at the broker, or set "
-                'execution.unknown = "adopt", and start again'
+                'broker.unknown = "adopt", and start again'
             )
         self.settle(now)
 

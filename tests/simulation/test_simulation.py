@@ -84,6 +84,7 @@ def test_a_session_at_a_broker_makes_the_trades_of_its_replay(tmp_path: Path) ->
     assert world.alerts == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_is_lost_or_doubled_whatever_fails(tmp_path: Path, seed: int) -> None:
     world = World(tmp_path, day(), SETTINGS, Fate(seed, 0.15), partial=0.3).play(holds)

@@ -343,6 +343,10 @@ class World:
         """Fills on record."""
         return self._store.fills(RUN, LANE, as_of=to_datetime(self.day.session.close))
 
+    def close(self) -> None:
+        """Let go of the ledger."""
+        self._store.close()
+
     def orders(self) -> Sequence[Order]:
         """Entries on record as decided."""
         return self._store.orders(RUN, LANE, as_of=to_datetime(self.day.session.close))
