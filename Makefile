@@ -10,6 +10,7 @@ help:
 	@echo "make demo   one synthetic session through the whole advisor, offline (about a minute)"
 	@echo "make test   lint, types, import contracts and the whole test suite"
 	@echo "make bench  the speed and memory table of the README (benchmarks/results.json)"
+	@echo "make simulate N=20  seeded sessions at a failing broker, processes killed at every step"
 	@echo "make bench-peers  the same strategy in vectorbt, backtesting.py and NautilusTrader (.venv-peers)"
 	@echo "make lint   ruff, mypy and the import contracts alone"
 

@@ -64,7 +64,7 @@ class Guard:
         for symbol, (held, missing) in self._look().items():
             if first[symbol] != (held, missing) or not self._is_off(symbol, held, missing):
                 continue
-            if self._book.live(symbol, Purpose.ENTRY):
+            if held != 0 and self._book.live(symbol, Purpose.ENTRY):
                 self._wait_for_entry(symbol, now)
             if self._book.live(symbol, Purpose.ENTRY):
                 continue
@@ -75,7 +75,10 @@ class Guard:
 
     def _is_off(self, symbol: str, held: int, missing: int) -> bool:
         """Whether cover and position differ, or legs are left that no position needs."""
-        return missing != 0 or (held == 0 and bool(self._book.live(symbol, *COVERS)))
+        if missing != 0:
+            return True
+        live = self._book.live
+        return held == 0 and not live(symbol, Purpose.ENTRY) and bool(live(symbol, *COVERS))
 
     def _look(self) -> dict[str, tuple[int, int]]:
         """(shares held, shares without cover) of every symbol, as the broker has them.

@@ -271,6 +271,16 @@ def test_part_of_an_entry_is_protected_when_the_rest_does_not_come(scene: Scene)
     assert scene.on_record("order_rejections")[0].quantity == 40
 
 
+def test_an_entry_without_any_fill_waits_for_the_symbol_to_trade(scene: Scene) -> None:
+    scene.decide().trading.send(SENT)
+    for seconds in (5, 15, 30, 59):
+        scene.trading.settle(later(seconds))
+    assert scene.row().state is Sending.ACKNOWLEDGED
+    scene.exchange.trade("NVDA", 140.2)
+    scene.trading.settle(later(60))
+    assert (scene.slot["quantity"], scene.working_stops()) == (70, 70)
+
+
 def test_at_the_end_of_the_day_the_bracket_goes_and_the_exit_follows(scene: Scene) -> None:
     scene.bought().slot["exit_due"] = END_OF_DAY
     scene.trading.settle(later(5))
