@@ -51,9 +51,10 @@ class Fate:
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
 
-    def draws(self, *kinds: str) -> str:
-        """One of the kinds, or nothing."""
-        if self.calm or self.random.random() >= self.rate:
+    def draws(self, *kinds: str, rare: bool = False) -> str:
+        """One of the kinds, or nothing; what happens `rare`ly fails more often."""
+        rate = min(6 * self.rate, 0.6) if rare else self.rate
+        if self.calm or self.random.random() >= rate:
             return ""
         kind = self.random.choice(kinds)
         self.met[kind] += 1
@@ -159,7 +160,7 @@ class InMemoryBroker:
     def _change(self, call: Callable[[], R]) -> R:
         match self.fate.draws(
             "killed before a request", "killed after a request", "request not sent",
-            "request lost", "answer lost", "request late",
+            "request lost", "answer lost", "request late", rare=True,
         ):  # fmt: skip
             case "killed before a request":
                 raise Killed
