@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: setup setup-dev setup-ui demo serve screenshots test lint bench bench-peers help
+.PHONY: setup setup-dev setup-ui demo serve screenshots test lint simulate bench bench-peers help
 
 help:
 	@echo "make demo   one synthetic session through the whole advisor, offline (about a minute)"
 	@echo "make serve  the dashboard and the API over the demo's ledger, on 127.0.0.1"
 	@echo "make test   lint, types, import contracts and the whole test suite"
 	@echo "make bench  the speed and memory table of the README (benchmarks/results.json)"
+	@echo "make simulate N=20  seeded sessions at a failing broker, processes killed at every step"
 	@echo "make bench-peers  the same strategy in vectorbt, backtesting.py and NautilusTrader (.venv-peers)"
 	@echo "make lint   ruff, mypy and the import contracts alone"
 
@@ -60,6 +61,11 @@ test: lint
 
 bench: setup-dev
 	$(BIN)/python -m benchmarks.run
+
+N ?= 20
+FIRST ?= 0
+simulate: setup-dev
+	$(BIN)/python -m tests.simulation $(FIRST) $(N)
 
 PEERS := .venv-peers
 $(PEERS)/.set-up: benchmarks/peer_engines/requirements.txt

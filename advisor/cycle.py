@@ -27,11 +27,13 @@ from quant_core.types import (
     Analysis,
     Decision,
     LaneDay,
+    Order,
     Signal,
     Status,
     Verdict,
 )
 from tools.errors import BadInput
+from tools.outbox import OutboxRow
 from tools.ports import Ledger, LedgerRecord
 
 
@@ -70,10 +72,22 @@ def run_cycle(lane: Lane, day: TradingDay, until: int, deps: CycleDependencies) 
     kept = lane.kept.take()  # taken even when nothing is written: it must not pile up
     if deps.ledger is not None:
         deps.ledger.commit_cycle(
-            deps.run_id, lane.name, cycles, [*kept, *records], lane.checkpoint()
+            deps.run_id,
+            lane.name,
+            cycles,
+            [*kept, *records],
+            lane.checkpoint(),
+            outbox=_to_send(lane, records),
         )
     lane.cycles.append(cycles)
     lane.records += records
+
+
+def _to_send(lane: Lane, records: list[LedgerRecord]) -> list[OutboxRow]:
+    """The orders of this cycle that are a broker's, to be kept before anything is sent."""
+    if not lane.external:
+        return []
+    return [OutboxRow.for_entry(record) for record in records if isinstance(record, Order)]
 
 
 def ask_if_due(lane: Lane, day: TradingDay, settings: Settings) -> None:
@@ -152,6 +166,7 @@ def _step(
             resume=resume,
             size_factor=size_factor,
             validate=lane.validator is not None,
+            external=lane.external,
         )
         if outcome == AWAITS_VERDICT:
             signal = signal_of_last(lane.log, symbols)

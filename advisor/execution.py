@@ -3,8 +3,16 @@
 The same decision therefore always asks for the same order, and asking twice cannot make two.
 """
 
+from datetime import datetime
+
 from quant_core.calendar import new_york
-from quant_core.types import Decision, Order
+from quant_core.types import Decision, Order, Setup
+
+
+def entry_id(lane: str, start: datetime, symbol: str, setup: Setup) -> str:
+    """The id of the entry that a signal asks for: lane, New York minute, symbol, setup."""
+    minute = new_york(start).replace("-", "").replace(" ", "-").replace(":", "")
+    return f"{lane}-{minute}-{symbol}-{setup}"
 
 
 def order_for(decision: Decision, lane: str) -> Order | None:
@@ -12,9 +20,8 @@ def order_for(decision: Decision, lane: str) -> Order | None:
     if decision.plan.quantity == 0:
         return None
     signal = decision.signal
-    minute = new_york(signal.start).replace("-", "").replace(" ", "-").replace(":", "")
     return Order(
-        client_order_id=f"{lane}-{minute}-{signal.symbol}-{signal.setup}",
+        client_order_id=entry_id(lane, signal.start, signal.symbol, signal.setup),
         symbol=signal.symbol,
         side=signal.side,
         quantity=decision.plan.quantity,

@@ -61,7 +61,8 @@ class Lane:
     moments of the questions without an outcome, `lost` those that an earlier process left so.
     `pending` holds advice that was given but does not apply yet, as (row, expiry in epoch minutes,
     multipliers). What its advisers left in `kept` is committed with the next cycle. A lane of
-    `hindsight` needs the whole session's advice: it runs after the close. `authority` is how far
+    `hindsight` needs the whole session's advice: it runs after the close. The orders of an
+    `external` lane are a broker's, and its fills are booked between cycles. `authority` is how far
     advice may reach in this session; `grant` finds it from the number of sessions that are over,
     and is None where it is always full.
     """
@@ -72,6 +73,7 @@ class Lane:
     validator: Validator | None = None
     asking: Asking = field(default_factory=AtOnce)
     hindsight: bool = False
+    external: bool = False
     day: date | None = None
     row: int = 0
     pending: list[tuple[int, int, Multipliers]] = field(default_factory=list)

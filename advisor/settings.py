@@ -94,11 +94,16 @@ class BarSettings(_Group):
 
 
 class BrokerSettings(_Group):
-    """The Alpaca account; its keys are in the environment. A URL of None is Alpaca's own."""
+    """The Alpaca account; its keys are in the environment. A URL of None is Alpaca's own.
+
+    `unknown` is what becomes of positions and orders in the watchlist that were not sent from
+    here: they stop the session (`report`), or positions are taken over and orders cancelled.
+    """
 
     mode: Literal["paper", "live"] = "paper"
     base_url: str | None = None
     data_url: str | None = None
+    unknown: Literal["report", "adopt"] = "report"
 
 
 class CheckpointSettings(_Group):

@@ -278,7 +278,9 @@ def run_sessions(
         row = 0
         while row < high - low:
             stop = min(max(clocks[day].entry_until, row + STRIDE), high - low)
-            _, row, _ = run_rows(floor, states, sides, row, stop, -1, NOBODY_ASKED, 0.0, False)
+            _, row, _ = run_rows(
+                floor, states, sides, row, stop, -1, NOBODY_ASKED, 0.0, False, False
+            )
             found, fills, filled, trades, traded = _keep(
                 log, references, fills, filled, trades, traded
             )

@@ -27,8 +27,10 @@ from quant_core.events import (
     write,
 )
 from quant_core.exchange import (
+    END_OF_DAY,
     account_breach,
     close_session,
+    exit_at_market,
     fill_entry,
     halt_account,
     mark,
@@ -149,6 +151,7 @@ def run_rows(
     size_factor: float,
     age: float,
     validate: bool,
+    external: bool,
 ) -> tuple[int, int, int]:
     """`advance` for kernels.
 
@@ -173,7 +176,12 @@ def run_rows(
                 return LOG_FULL, row, -1
             flat = row >= clock.flat_from
             for s in range(len(slots)):
-                if slots[s].entry_quantity > 0 and present[row, s]:
+                if external:
+                    exit_at_market(
+                        slots[s], rules, minute, present[row, s], high[row, s], low[row, s],
+                        row + 1 >= clock.flat_from,
+                    )  # fmt: skip
+                elif slots[s].entry_quantity > 0 and present[row, s]:
                     fill_entry(
                         log, slots[s], account, rules, s, minute,
                         open[row, s], volume[row, s], flat,
@@ -181,7 +189,7 @@ def run_rows(
             for s in range(len(slots)):
                 if not present[row, s]:
                     continue
-                if slots[s].quantity > 0:
+                if slots[s].quantity > 0 and not external:
                     process_exits(
                         log, slots[s], account, rules, s, minute,
                         open[row, s], high[row, s], low[row, s], volume[row, s], flat,
@@ -191,7 +199,7 @@ def run_rows(
             mark(slots, account)
             breach = account_breach(account, rules)
             if breach != 0:
-                halt_account(log, slots, account, minute, breach)
+                halt_account(log, slots, account, minute, breach, external)
         for s in range(begin, len(slots)):
             if not present[row, s] or np.isnan(z[row, s]):
                 continue
@@ -217,7 +225,7 @@ def run_rows(
         for s in range(len(slots)):
             states[row, s] = slots[s].state
             sides[row, s] = slots[s].side
-        if row == clock.minutes - 1:
+        if row == clock.minutes - 1 and not external:
             # After the rows: whoever reads a bar's row sees what was known at its close (R31, R41).
             close_session(log, slots, account, rules)
             mark(slots, account)
@@ -239,6 +247,7 @@ def advance(
     size_factor: float = NOBODY_ASKED,
     age: float = 0.0,
     validate: bool = False,
+    external: bool = False,
 ) -> tuple[int, int, int]:
     """Take a desk through rows [first, last) of a session; returns (outcome, row, symbol).
 
@@ -247,9 +256,13 @@ def advance(
     let pass; call again with `first=row, resume=symbol, size_factor=…` (0 for a veto) and the
     minute goes on where it stopped. `states` and `sides` (minutes, symbols) receive what the cycle
     rows show after each bar. `age` is the seconds since the bars became known (0 in replay).
+
+    With `external` orders are a broker's: nothing fills here, the caller has booked what the broker
+    filled since the last bar (`quant_core.booking`), and after each bar `exit_due` says which
+    positions it has to close at market, and which waiting entries it has to cancel.
     """
     floor = Floor(clock, grid, desk.slots, desk.account, rules, log)
-    return run_rows(floor, states, sides, first, last, resume, size_factor, age, validate)
+    return run_rows(floor, states, sides, first, last, resume, size_factor, age, validate, external)
 
 
 @compiled
@@ -264,11 +277,15 @@ def begin_session(
     """`open_session` for kernels; `account` is the record, not its array."""
     for s in range(len(slots)):
         slot = slots[s]
-        slot.state = 0
-        slot.side = 0
         slot.elapsed = 0
         slot.trades_today = 0
-        slot.exit_due = 0
+        if slot.quantity > 0 or slot.entry_quantity > 0:
+            # Left over at a broker from the session before: it goes at the open.
+            slot.exit_due = END_OF_DAY
+        else:
+            slot.state = 0
+            slot.side = 0
+            slot.exit_due = 0
         slot.pulled_back = 0
         slot.htf_trend = htf_trend[s]
         slot.armable = armable[s]

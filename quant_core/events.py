@@ -36,6 +36,7 @@ TRANSITION, SIGNAL, ENTRY, EXIT, TRADE, REJECTION, RISK = range(7)
 ARMED, EXPIRED, WINDOW_END = range(3)
 TRANSITION_REASONS = ("armed", "expired", "window_end")
 NO_BAR, AT_FLAT_TIME, NO_VOLUME, VOLUME_CAP, EXIT_VOLUME_CAP, RISK_STOPPED = range(6)
+BROKER_REFUSED, BROKER_CANCELLED, NOT_SENT_IN_TIME = range(6, 9)
 REJECTION_REASONS = (
     "entry_cancelled_no_bar_before_the_close",
     "entry_cancelled_at_flat_time",
@@ -43,6 +44,9 @@ REJECTION_REASONS = (
     "entry_rest_cancelled_volume_cap",
     "exit_rest_delayed_volume_cap",
     "entry_cancelled_risk_stop",
+    "entry_refused_by_broker",
+    "entry_rest_cancelled_at_broker",
+    "entry_not_sent_in_time",
 )
 RISK_REASONS = ("kill: daily loss", "liquidation: drawdown from peak")
 

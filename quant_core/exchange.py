@@ -11,19 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from quant_core.booking import book_entry, book_exit, give_up_entry
 from quant_core.compiled import compiled
-from quant_core.desk import COOLDOWN, HALTED, IDLE, IN_TRADE
+from quant_core.desk import HALTED
 from quant_core.events import (
     AT_FLAT_TIME,
-    ENTRY,
-    EXIT,
     EXIT_VOLUME_CAP,
     NO_BAR,
     NO_VOLUME,
     REJECTION,
     RISK,
     RISK_STOPPED,
-    TRADE,
     VOLUME_CAP,
     write,
 )
@@ -35,16 +33,6 @@ STOP, TRAILING_STOP, TARGET, END_OF_DAY, MAX_HOLD, KILL, DRAWDOWN = range(1, 8)
 def _shares(volume: float, rules: Any) -> int:
     """The most shares one fill may take of a bar (R44)."""
     return int(np.floor(rules.max_participation * volume / 100.0))
-
-
-@compiled
-def cancel_entry(log: Any, slot: Any, symbol: int, minute: int, reason: int) -> None:
-    """A waiting entry will not fill: log it, give its slot and its day's count back."""
-    event = write(log, REJECTION, reason, minute, symbol, slot)
-    event.quantity = slot.entry_quantity
-    slot.entry_quantity = 0
-    slot.trades_today -= 1
-    slot.state, slot.side = IDLE, 0
 
 
 @compiled
@@ -62,79 +50,32 @@ def fill_entry(
     """Fill a waiting entry at the open, adverse slippage, within the volume cap (R39, R44)."""
     shares = min(slot.entry_quantity, _shares(volume, rules))
     if flat or shares < 1:
-        cancel_entry(log, slot, symbol, minute, AT_FLAT_TIME if flat else NO_VOLUME)
-        account.trades_today -= 1
+        reason = AT_FLAT_TIME if flat else NO_VOLUME
+        give_up_entry(log, slot, account, symbol, minute, reason)
         return
     price = open * (1.0 + slot.side * rules.slippage_bps / 10_000.0)
     if shares < slot.entry_quantity:
         rest = write(log, REJECTION, VOLUME_CAP, minute, symbol, slot)
         rest.quantity = slot.entry_quantity - shares
-    slot.entry_quantity = 0
-    slot.quantity = shares
-    slot.opened = shares
-    slot.fill_price = price
-    slot.fill_minute = minute
-    slot.best = price
+    slot.entry_quantity = shares
     slot.last_close = open
     slot.exit_due = 0
-    slot.exit_reason = 0
-    slot.exit_value = 0.0
-    slot.fees = rules.fee_per_share * shares
-    slot.state = IN_TRADE
-    event = write(log, ENTRY, 0, minute, symbol, slot)
-    event.quantity = shares
-    event.price = price
-    event.fees = slot.fees
+    book_entry(log, slot, rules, symbol, minute, price, shares)
 
 
 @compiled
-def sell_or_cover(
-    log: Any,
-    slot: Any,
-    account: Any,
-    rules: Any,
-    symbol: int,
-    minute: int,
-    price: float,
-    shares: int,
-    reason: int,
-) -> None:
-    """Book an exit fill; the last one closes the trade and starts the cooldown."""
-    fees = rules.fee_per_share * shares
-    slot.quantity -= shares
-    slot.exit_value += shares * price
-    slot.fees += fees
-    if slot.exit_reason == 0:
-        slot.exit_reason = reason
-    event = write(log, EXIT, reason, minute, symbol, slot)
-    event.quantity = shares
-    event.price = price
-    event.fees = fees
-    if slot.quantity > 0:
-        return
-    pnl = slot.side * (slot.exit_value - slot.opened * slot.fill_price) - slot.fees
-    account.realised += pnl
-    trade = write(log, TRADE, slot.exit_reason, minute, symbol, slot)
-    trade.quantity = slot.opened
-    trade.price = price if shares == slot.opened else slot.exit_value / slot.opened
-    trade.entry_price = slot.fill_price
-    trade.entry_minute = slot.fill_minute
-    trade.pnl = pnl
-    trade.fees = slot.fees
-    slot.state = COOLDOWN
-    slot.side = 0
-    slot.elapsed = 0
-    slot.exit_due = 0
-    slot.closed_minute = minute
+def stop_in_force(slot: Any, rules: Any) -> tuple[float, bool]:
+    """The stop's price, and whether it is the trailing one: the tighter of both (R42)."""
+    trail = slot.best * (1.0 - slot.side * rules.trailing_stop / 100.0)
+    trailing = slot.side * (trail - slot.stop) > 0.0
+    return (trail if trailing else slot.stop), trailing
 
 
 @compiled
 def _touched(slot: Any, rules: Any, open: float, high: float, low: float) -> tuple[int, float]:
     """Reason and price of the bracket exit this bar makes, (0, 0.0) for none (R40, R42, R43)."""
     side = slot.side
-    trail = slot.best * (1.0 - side * rules.trailing_stop / 100.0)
-    trailing = side * (trail - slot.stop) > 0.0
-    stop = trail if trailing else slot.stop
+    stop, trailing = stop_in_force(slot, rules)
     worst = low if side > 0 else high
     best = high if side > 0 else low
     if side * (worst - stop) <= 0.0:
@@ -178,9 +119,43 @@ def process_exits(
             delayed = write(log, REJECTION, EXIT_VOLUME_CAP, minute, symbol, slot)
             delayed.quantity = rest
         if shares > 0:
-            sell_or_cover(log, slot, account, rules, symbol, minute, price, shares, reason)
+            book_exit(log, slot, account, rules, symbol, minute, price, shares, reason)
     if slot.quantity > 0:
         slot.best = max(slot.best, high) if slot.side > 0 else min(slot.best, low)
+
+
+@compiled
+def exit_at_market(
+    slot: Any,
+    rules: Any,
+    minute: int,
+    present: bool,
+    high: float,
+    low: float,
+    flat_next: bool,
+) -> None:
+    """What a closed bar means to a position at a broker: `exit_due` where it must go at market.
+
+    Stop and target are orders there and fill by themselves. The other exits are ordered now, to
+    fill at the next open, where the simulated exchange would fill them. The trailing stop is
+    judged at the close: within its bar only the bracket's stop protects. An entry that still waits
+    when it is time to be flat has to be cancelled, which `exit_due` says as well.
+    """
+    if slot.quantity == 0 and slot.entry_quantity == 0:
+        return
+    if flat_next and slot.exit_due == 0:
+        slot.exit_due = END_OF_DAY
+    if slot.quantity == 0:
+        return
+    if slot.exit_due == 0 and minute + 1 - slot.fill_minute >= rules.max_hold:
+        slot.exit_due = MAX_HOLD
+    if not present:
+        return
+    stop, trailing = stop_in_force(slot, rules)
+    worst = low if slot.side > 0 else high
+    if slot.exit_due == 0 and trailing and slot.side * (worst - stop) <= 0.0:
+        slot.exit_due = TRAILING_STOP
+    slot.best = max(slot.best, high) if slot.side > 0 else min(slot.best, low)
 
 
 @compiled
@@ -206,10 +181,13 @@ def account_breach(account: Any, rules: Any) -> int:
 
 
 @compiled
-def halt_account(log: Any, slots: np.ndarray, account: Any, minute: int, reason: int) -> None:
+def halt_account(
+    log: Any, slots: np.ndarray, account: Any, minute: int, reason: int, external: bool
+) -> None:
     """Kill switch and drawdown, once a minute after the marks; exits go at the next open (R48).
 
-    Either one halts the account: every position is closed and only a person starts it again.
+    Either one halts the account: every position is closed and only a person starts it again. A
+    waiting entry is cancelled; at a broker it may have filled, so there it is asked to be.
     """
     if account.risk_state != HALTED:
         account.risk_state = HALTED
@@ -218,10 +196,9 @@ def halt_account(log: Any, slots: np.ndarray, account: Any, minute: int, reason:
         change.price = account.equity
     for symbol in range(len(slots)):
         slot = slots[symbol]
-        if slot.entry_quantity > 0:
-            cancel_entry(log, slot, symbol, minute, RISK_STOPPED)
-            account.trades_today -= 1
-        if slot.quantity > 0 and slot.exit_due == 0:
+        if slot.entry_quantity > 0 and not external:
+            give_up_entry(log, slot, account, symbol, minute, RISK_STOPPED)
+        if (slot.quantity > 0 or slot.entry_quantity > 0) and slot.exit_due == 0:
             slot.exit_due = reason
 
 
@@ -235,12 +212,11 @@ def close_session(log: Any, slots: np.ndarray, account: Any, rules: Any) -> None
     for symbol in range(len(slots)):
         slot = slots[symbol]
         if slot.entry_quantity > 0:
-            cancel_entry(log, slot, symbol, slot.last_minute, NO_BAR)
-            account.trades_today -= 1
+            give_up_entry(log, slot, account, symbol, slot.last_minute, NO_BAR)
         if slot.quantity > 0:
             price = slot.last_close * (1.0 - slot.side * rules.slippage_bps / 10_000.0)
             reason = int(slot.exit_due) if slot.exit_due != 0 else END_OF_DAY
-            sell_or_cover(
+            book_exit(
                 log,
                 slot,
                 account,

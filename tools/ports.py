@@ -31,7 +31,9 @@ from quant_core.types import (
     Transition,
     Verdict,
 )
+from tools.broker.book import BrokerAccount, BrokerOrder, BrokerPosition
 from tools.llm.calls import KeptCall
+from tools.outbox import OutboxRow
 
 LedgerRecord = (
     Snapshot
@@ -88,8 +90,63 @@ class Ledger(Protocol):
         cycles: CycleRows | None,
         records: Sequence[LedgerRecord],
         checkpoint: bytes | None,
+        *,
+        outbox: Sequence[OutboxRow] = (),
     ) -> None:
-        """Write one cycle of a lane in one transaction: rows, records in order, lane state."""
+        """Write one cycle of a lane in one transaction: rows, records in order, lane state.
+
+        `outbox` are the orders that came of it, or that moved meanwhile.
+        """
+        ...
+
+    def keep_outbox(self, run_id: str, lane: str, rows: Sequence[OutboxRow]) -> None:
+        """Write how far requests have come, where nothing else is to be recorded."""
+        ...
+
+    def outbox(self, run_id: str, lane: str) -> list[OutboxRow]:
+        """Where every order of a lane stands now."""
+        ...
+
+
+class Broker(Protocol):
+    """An account at a broker. Ids are the client's; `side` is always that of the order.
+
+    Questions raise Transient. Changes raise Rejected with the broker's reason, Transient when
+    nothing was sent, Ambiguous when that is not known. The same client order id makes one order.
+    """
+
+    def account(self) -> BrokerAccount:
+        """Money and permissions."""
+        ...
+
+    def positions(self) -> list[BrokerPosition]:
+        """All open positions."""
+        ...
+
+    def open_orders(self) -> list[BrokerOrder]:
+        """Orders that may still do something, legs nested in their bracket."""
+        ...
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        """What became of an order, with its legs; None when the broker never had it."""
+        ...
+
+    def place(self, order: Order) -> BrokerOrder:
+        """Send an entry at market with its bracket."""
+        ...
+
+    def exit(self, client_order_id: str, symbol: str, side: int, quantity: float) -> BrokerOrder:
+        """Close (part of) a position at market."""
+        ...
+
+    def protect(
+        self, client_order_id: str, symbol: str, side: int, quantity: float, stop: float
+    ) -> BrokerOrder:
+        """A stop for a position that lacks one."""
+        ...
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for a cancel, by the broker's id; no error when the order is over."""
         ...
 
 

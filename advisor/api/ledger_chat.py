@@ -30,7 +30,7 @@ from graph.requests import Refusal, Topic
 from rag.index import Index
 from tools.errors import AdvisorError, NoData
 from tools.lane_reads import Reads
-from tools.llm import DailyBudget, LanguageModel, SystemClock
+from tools.llm import DailyBudget, LanguageModel, SpendingFile, SystemClock
 from tools.store.paging import RunPlace
 from tools.store.store import Store
 from tools.toolbox import Toolbox
@@ -51,7 +51,8 @@ class LedgerChat:
         self._store, self._view, self._settings = store, view, settings
         self._folder, self._model = folder, model
         self._reads = Reads.of(store)
-        self._budget = DailyBudget(settings.llm_budget, SystemClock())
+        self._spending = SpendingFile.open(settings.spending.place()) if model else None
+        self._budget = DailyBudget(settings.llm_budget, SystemClock(), self._spending)
         self._conversations = Conversations(
             settings.api.chat_conversations, 60 * settings.api.chat_forget_minutes
         )
@@ -91,7 +92,9 @@ class LedgerChat:
             known_of(Toolbox(self._store, found.run.run_id, self._moment(found, LATEST)))
 
     def close(self) -> None:
-        """Close the index, if one was opened."""
+        """Close what was opened: the index, and the spending."""
+        if self._spending is not None:
+            self._spending.close()
         with self._opening:
             if self._index is not None:
                 self._index.close()

@@ -81,10 +81,12 @@ def step(
     if slot.state == IN_TRADE or (slot.state == COOLDOWN and slot.closed_minute == minute):
         return QUIET
     if slot.state == TRIGGERED:
+        if slot.entry_quantity > 0:  # a broker has not filled it yet
+            return QUIET
         _release(slot)
     elif slot.state == COOLDOWN:
         slot.elapsed += 1
-        if slot.elapsed <= rules.cooldown_bars:
+        if slot.elapsed <= rules.cooldown_bars or slot.entry_quantity > 0:
             return QUIET
         _release(slot)
     if slot.state == IDLE:

@@ -265,6 +265,15 @@ class Exchange:
         sells_short = side == "sell" and quantity > held
         if sells_short and (symbol in self.unshortable or not self.shorting):
             raise Refusal(403, 40310000, f'asset "{symbol}" cannot be sold short')
+        available = abs(held) - self._reserved(symbol, side)
+        closes = held * (1 if side == "buy" else -1) < 0
+        if closes and quantity > available:
+            raise Refusal(
+                403,
+                40310000,
+                f"insufficient qty available for order (requested: {quantity:g}, "
+                f"available: {max(available, 0.0):g})",
+            )
         bracket = body.get("order_class") == "bracket"
         if bracket and quantity != int(quantity):
             raise Refusal(422, 42210000, "fractional orders must be simple orders")
@@ -290,6 +299,15 @@ class Exchange:
                 raise Refusal(422, 42210000, "stop_loss.stop_price must be <= base_price - 0.01")
             if sign * (target - last) < 0.01 - 1e-9:
                 raise Refusal(422, 42210000, "take_profit.limit_price must be >= base_price + 0.01")
+
+    def _reserved(self, symbol: str, side: str) -> float:
+        """Shares that open orders of a side hold; the two legs of a bracket hold them once."""
+        held: dict[str, float] = {}
+        for one in self.everything():
+            if (one.symbol, one.side) == (symbol, side) and one.status in OPEN - {"held"}:
+                group = one.parent.id if one.parent else one.id
+                held[group] = max(held.get(group, 0.0), one.qty - one.filled)
+        return sum(held.values())
 
 
 def _prices_of(body: dict[str, Any]) -> list[float]:

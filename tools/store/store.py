@@ -38,8 +38,10 @@ from quant_core.types import (
 )
 from tools.errors import BadInput, NoData
 from tools.llm.calls import KeptCall
+from tools.outbox import OutboxRow
 from tools.ports import LedgerRecord
 from tools.store import chain, codec, dialect, reading, runs, schema, tables, verify
+from tools.store import outbox as orders
 from tools.store.columns import Moment
 from tools.store.runs import Run
 from tools.store.statements import Statements
@@ -188,8 +190,13 @@ class Store:
         cycles: CycleRows | None,
         records: Sequence[LedgerRecord],
         checkpoint: bytes | None,
+        *,
+        outbox: Sequence[OutboxRow] = (),
     ) -> None:
         """Write one cycle of a lane in one transaction: minute rows, records in order, state.
+
+        `outbox` are orders that this cycle decided on, or that moved: rows with the same id are
+        replaced.
 
         A `LaneDay` closes the session: it is sealed with the digest of the minute rows since the
         last one, those of this cycle included. `checkpoint` replaces the lane's state; None keeps
@@ -199,7 +206,13 @@ class Store:
             growth = chain.grown(self._lane(run_id, lane), cycles, records)
             with self._write() as connection:
                 chain.write(connection, self._sql, growth, checkpoint)
+                orders.write(connection, growth.after.run, lane, outbox)
             self._lanes[run_id, lane] = growth.after
+
+    def keep_outbox(self, run_id: str, lane: str, rows: Sequence[OutboxRow]) -> None:
+        """Write how far requests have come, where nothing else is to be recorded."""
+        with self._writing, self._write() as connection:
+            orders.write(connection, runs.get(connection, run_id).key, lane, rows)
 
     def _lane(self, run_id: str, lane: str) -> chain.Lane:
         known = self._lanes.get((run_id, lane))
@@ -301,6 +314,11 @@ class Store:
             key = runs.get(connection, run_id).key
             state = connection.execute(of_lane.where(_LANES.c.run == key)).scalar()
             return None if state is None else bytes(state)
+
+    def outbox(self, run_id: str, lane: str) -> list[OutboxRow]:
+        """Where every order of a lane stands now, in the order of their decisions."""
+        with self._read() as connection:
+            return orders.read(connection, runs.get(connection, run_id).key, lane)
 
     def verify_chain(self, run_id: str) -> ChainReport:
         """Read every row of a run again and say whether, and where, its history was changed."""

@@ -28,11 +28,40 @@ def show() -> None:
     if not found.data:
         st.html(notices.notice("", "No snapshot for this session", "It was not prepared."))
         return
+    biases = visit.read(schemas.DailyBiases, "/api/daily-bias", date=day, fresh=3.0).value
+    if biases is not None and biases.data:
+        st.html(html.card("Biases", _context(biases) + _biases(biases.data)))
     st.html(html.card("Snapshots", _table(found.data)))
     st.caption(
         "A trend needs both slopes on one side and swings that do not speak against it. MR does "
         "not arm with the trend, TC only with it; above the ATR percentile cap nothing arms."
     )
+
+
+def _context(found: schemas.DailyBiases) -> str:
+    """The market as a whole, in a line."""
+    if found.context is None:
+        return ""
+    one = found.context
+    return f"<p>{words.text(one.degraded_reason or one.summary)}</p>"
+
+
+def _biases(found: list[schemas.DailyBias]) -> str:
+    rows = [
+        (
+            f"<b>{words.text(one.symbol)}</b>",
+            words.text(one.bias),
+            words.number(one.confidence, 0),
+            words.number(one.premarket_price)
+            if one.premarket_price is not None
+            else f'<span class="soft small">{words.text(one.price_note)}</span>',
+            words.text(one.degraded_reason or one.reasoning),
+            words.text(one.news_summary),
+        )
+        for one in found
+    ]
+    head = ("Symbol", "Bias", "Confidence", "Premarket price", "Why", "News")
+    return html.table(head, rows, numeric=(2, 3), stack=True)
 
 
 def _table(found: list[schemas.Snapshot]) -> str:

@@ -176,6 +176,9 @@ def test_an_exit_and_a_new_stop_for_a_naked_position(
     server.exchange.positions["NVDA"] = (-5.5, 141.0)
     stop = broker.protect("guard-NVDA-1", "NVDA", 1, 5.5, 142.3456)
     assert (stop.kind, stop.stop, stop.side) == ("stop", 142.34, 1)
+    with pytest.raises(Rejected, match="insufficient qty available"):
+        broker.exit("exit-NVDA-1", "NVDA", 1, 5.5)
+    broker.cancel(stop.id)
     broker.exit("exit-NVDA-1", "NVDA", 1, 5.5)
     server.exchange.trade("NVDA", 141.5)
     assert broker.positions() == []

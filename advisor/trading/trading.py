@@ -1,0 +1,141 @@
+"""Trading: what happens at a broker between two cycles of a lane.
+
+    start      the ledger's rows and the broker's truth agree, or no session begins
+    settle     before every cycle, and when something may have happened: ask, book, close, protect
+    send       after every cycle: the entries it decided on
+    agree      every minute: a difference stops new entries until it is gone
+
+Each step may end anywhere, with the process or with an error of the broker: all it knew is in the
+ledger, and the next step takes it up from there.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from advisor.lanes import Lane
+from advisor.trading.agreement import Agreement, Policy
+from advisor.trading.book import Book
+from advisor.trading.guard import Guard
+from advisor.trading.sending import Sender
+from quant_core.desk import ACTIVE, REDUCING, RISK_STATES
+from quant_core.types import RiskChange
+from tools.errors import Ambiguous, BookMismatch, Transient
+from tools.notify.alerts import Alert, Severity
+from tools.ports import Broker, Ledger
+
+
+class Trading:
+    """One external lane at one broker. `alert` is given what a person must know."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        symbols: Sequence[str],
+        rules: np.ndarray,
+        ledger: Ledger,
+        run_id: str,
+        broker: Broker,
+        *,
+        unknown: Policy = "report",
+        alert: Callable[[Alert], None] = lambda _: None,
+    ) -> None:
+        """`symbols` in desk order; `unknown` is the policy for what was not sent from here."""
+        self._book = Book(lane, symbols, rules, ledger, run_id)
+        self._sender = Sender(self._book, broker)
+        self._guard = Guard(self._book, broker, self._sender, self._tell)
+        self._agreement = Agreement(self._book, broker, self._sender, unknown)
+        self._alert, self._now = alert, datetime.min.replace(tzinfo=UTC)
+        self.trouble = ""
+
+    def start(self, now: datetime) -> None:
+        """Take up what an earlier process left; BookMismatch when the broker's truth differs.
+
+        Transient when the broker cannot be asked.
+        """
+        self._now = now
+        self._book.take_up()
+        differences = self._agreement.differences(now)
+        if differences:
+            raise BookMismatch(
+                "; ".join(differences)
+                + ". Nothing was ordered. Close or cancel these at the broker, or set "
+                'broker.unknown = "adopt", and start again'
+            )
+        self.settle(now)
+
+    def settle(self, now: datetime) -> bool:
+        """Ask, book, close and protect; False when the broker did not answer to all of it."""
+        return self._step(now, self._settle)
+
+    def send(self, now: datetime) -> bool:
+        """Send what was decided; False when the broker did not answer to all of it."""
+        return self._step(now, self._sender.send)
+
+    def agree(self, now: datetime) -> bool:
+        """Compare with the broker: a difference blocks entries, its end lets them pass again."""
+        return self._step(now, self._agree)
+
+    def _settle(self, now: datetime) -> None:
+        self._sender.ask(now)
+        self._sender.send(now)
+        self._guard.close_due(now)
+        self._guard.protect(now)
+        self._book.commit()
+
+    def _agree(self, now: datetime) -> None:
+        differences = self._agreement.differences(now)
+        state = int(self._book.lane.desk.account["risk_state"][0])
+        if differences:
+            self._disagree("; ".join(differences), now)
+        elif state == REDUCING:
+            self._change_state(ACTIVE, "ledger and broker agree again", now)
+        self._book.commit()
+
+    def _disagree(self, what: str, now: datetime) -> None:
+        """No new entries until it is gone. What is HALTED stays so."""
+        if int(self._book.lane.desk.account["risk_state"][0]) == ACTIVE:
+            self._change_state(REDUCING, f"book mismatch: {what}", now)
+            self._tell("ledger and broker disagree", what)
+
+    def _change_state(self, state: int, reason: str, now: datetime) -> None:
+        account = self._book.lane.desk.account
+        account["risk_state"] = state
+        self._book.record(
+            RiskChange(
+                start=now,
+                state=RISK_STATES[state],
+                reason=reason,
+                equity=float(account["equity"][0]),
+            )
+        )
+
+    def _step(self, now: datetime, step: Callable[[datetime], None]) -> bool:
+        """A step that the broker may not let us finish; what it moved until then is committed."""
+        self._now = now
+        self._book.take_up()
+        try:
+            step(now)
+        except (Transient, Ambiguous) as error:
+            self.trouble = str(error)
+            self._book.commit()
+            return False
+        except BookMismatch as error:
+            self.trouble = str(error)
+            self._disagree(str(error), now)
+            self._book.commit()
+            return False
+        self.trouble = ""
+        return True
+
+    def _tell(self, title: str, text: str) -> None:
+        self._alert(
+            Alert(
+                kind="mismatch" if "disagree" in title else "protection",
+                severity=Severity.CRITICAL,
+                title=title,
+                text=text,
+                at=self._now,
+            )
+        )

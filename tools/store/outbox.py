@@ -1,0 +1,87 @@
+"""The outbox's table: where orders stand, replaced in place and not hashed.
+
+What was decided, and what was filled, are records of the chain. This is how far the requests in
+between have come, written in the same transaction as those records.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Connection, Integer, Text, insert, select, update
+from sqlmodel import Field
+
+from tools.outbox import OutboxRow, Purpose, Sending
+from tools.store import columns as col
+from tools.store import tables
+from tools.store.tables import Row, kept, number, owned_by
+
+
+class PurposeWord(col.Word):
+    """A `Purpose`."""
+
+    cache_ok = True
+    words = Purpose
+
+
+class SendingWord(col.Word):
+    """A `Sending`."""
+
+    cache_ok = True
+    words = Sending
+
+
+class Outbox(Row, table=True):
+    """An `OutboxRow`. The key holds over all runs: an account knows an id only once."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (owned_by("lanes", "run", "lane"),)
+    client_order_id: str = Field(primary_key=True, sa_type=col.Line)
+    run: int = Field(sa_type=Integer)
+    lane: str = Field(sa_type=Text)
+    kind: Purpose = kept(PurposeWord)
+    symbol: str = kept(col.Line)
+    side: int = kept(col.Whole)
+    quantity: int = kept(col.Whole)
+    decided_at: dt.datetime = kept(col.Moment)
+    changed_at: dt.datetime = kept(col.Moment)
+    reference: float = number(col.Money)
+    stop: float = number(col.Money)
+    target: float = number(col.Money)
+    parent: str = kept(col.Line)
+    state: Sending = kept(SendingWord)
+    broker_id: str = kept(col.Line)
+    reason: str = kept(col.Line)
+    attempts: int = kept(col.Whole)
+    filled: int = kept(col.Whole)
+    value: float = number(col.Real)
+
+
+_TABLE = tables.of(Outbox)
+_NAMES = [field.name for field in fields(OutboxRow)]
+
+
+def write(connection: Connection, run: int, lane: str, rows: Sequence[OutboxRow]) -> None:
+    """Put rows in place of those with the same id, or beside the others."""
+    for row in rows:
+        values: dict[str, Any] = {name: getattr(row, name) for name in _NAMES}
+        changed = connection.execute(
+            update(_TABLE)
+            .where(_TABLE.c.client_order_id == row.client_order_id)
+            .where(_TABLE.c.run == run, _TABLE.c.lane == lane)
+            .values(**values)
+        )
+        if changed.rowcount == 0:
+            connection.execute(insert(_TABLE).values(run=run, lane=lane, **values))
+
+
+def read(connection: Connection, run: int, lane: str) -> list[OutboxRow]:
+    """All rows of a lane, in the order of their decisions."""
+    columns = [_TABLE.c[name] for name in _NAMES]
+    found = connection.execute(
+        select(*columns)
+        .where(_TABLE.c.run == run, _TABLE.c.lane == lane)
+        .order_by(_TABLE.c.decided_at, _TABLE.c.client_order_id)
+    )
+    return [OutboxRow(**dict(zip(_NAMES, row, strict=True))) for row in found]
