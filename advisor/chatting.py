@@ -21,7 +21,7 @@ from tools.errors import BadInput, NoData
 from tools.lane_reads import Reads
 from tools.llm import DailyBudget, LiveModel, SpendingFile, SystemClock
 from tools.store import codec
-from tools.store.paging import Entry, Pages, Place, RunPlace
+from tools.store.paging import Pages, RunPlace
 from tools.store.store import Store
 from tools.toolbox import Toolbox
 
@@ -97,14 +97,10 @@ def end_of(pages: Pages, found: RunPlace) -> datetime | None:
         session = last and xnys(last.record.date.year, last.record.date.year).on(last.record.date)
         if session:
             ends.append(to_datetime(session.close + 1))
-        ends += [one.record.as_of for one in _newest(pages, place, codec.ANALYSES)]
-        minutes = [one.record.start for one in _newest(pages, place, codec.TRANSITIONS)]
-        ends += [to_datetime(int(one.timestamp() // 60) + 1) for one in minutes]
+        kinds: tuple[codec.Kind[Any], ...] = (codec.ANALYSES, codec.TRANSITIONS, codec.TRADES)
+        for kind in kinds:
+            ends += [one.at for one in pages.newest(kind, place, as_of=_WHENEVER, limit=1)]
     return max(ends, default=None)
-
-
-def _newest(pages: Pages, place: Place, kind: codec.Kind[Any]) -> list[Entry[Any]]:
-    return pages.newest(kind, place, as_of=_WHENEVER, limit=1)
 
 
 def read_moment(text: str) -> datetime:

@@ -7,7 +7,7 @@ nothing happened in that minute, what stands nearest is found, and the answer sa
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from graph.requests import Refusal, Request
 from quant_core.calendar import NEW_YORK
@@ -15,6 +15,7 @@ from tools.errors import Transient
 from tools.evidence import Row, facts, moment, text, word
 from tools.scopes import Scope
 from tools.toolbox import Found, Toolbox
+from tools.trade_sums import EVERY, EXTREME, NONE, TooManyRecords, Want
 
 MINUTE = timedelta(minutes=1)
 NEAR = timedelta(minutes=30)
@@ -46,7 +47,10 @@ class Looked:
 
 def look_up(request: Request, box: Toolbox, library: Library | None) -> Looked:
     """Run a request's tool, and search for reasons where they are asked for."""
-    looked = _looked(request, box)
+    try:
+        looked = _looked(request, box)
+    except TooManyRecords as error:
+        raise Refusal("too_many", f"{error}.") from error
     if request.reason and library is not None:
         try:
             return replace(looked, documents=tuple(_documents(request, box, library)))
@@ -91,7 +95,7 @@ def _untimed(request: Request, scope: Scope) -> Request:
 def _found(request: Request, box: Toolbox) -> Found:
     scope, by = request.scope, request.by
     if request.tool == "trades":
-        return box.trades(scope, by)
+        return box.trades(scope, by, _wanted(request))
     if request.tool == "signals":
         return box.signals(scope, by)
     if request.tool == "skipped":
@@ -103,6 +107,14 @@ def _found(request: Request, box: Toolbox) -> Found:
     if request.tool == "biases":
         return box.biases(scope)
     return box.compare_lanes(scope) if request.tool == "lanes" else Found()
+
+
+def _wanted(request: Request) -> Want:
+    """Which trades an answer tells of beside its figures."""
+    if not request.measure:
+        which: Literal["newest", "oldest"] = "newest" if request.newest else "oldest"
+        return Want(which, request.limit) if request.limit else EVERY
+    return EXTREME if (request.pick or request.reason) and not request.by else NONE
 
 
 def _moment(request: Request, box: Toolbox) -> datetime | None:

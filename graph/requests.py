@@ -19,8 +19,8 @@ Tool = Literal[
 ]
 TOOLS: tuple[Tool, ...] = get_args(Tool)
 Why = Literal[
-    "empty", "too_long", "act", "advice", "future", "impossible", "closed", "unknown_symbol",
-    "not_understood", "no_evidence", "not_verified", "no_index",
+    "empty", "too_long", "too_many", "act", "advice", "future", "impossible", "closed",
+    "unknown_symbol", "not_understood", "no_evidence", "not_verified", "no_index",
 ]  # fmt: skip
 MEASURES: dict[Tool, tuple[str, ...]] = {
     "trades": (

@@ -17,7 +17,9 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 Unit = Literal["usd", "count", "percent", "number", "moment", "date", "word", "text"]
-Operation = Literal["sum", "count", "mean", "difference", "share", "greatest", "least"]
+Operation = Literal["sum", "count", "mean", "difference", "share", "greatest", "least",
+    "quotient", "percentage",
+]  # fmt: skip
 NUMERIC = ("usd", "count", "percent", "number")
 HUNDRED = Decimal(100)
 
@@ -43,7 +45,8 @@ class Derivation(NamedTuple):
     """How a value was made: an operation on one fact of several rows.
 
     `count` ignores the field; `share` is 100 × (rows of `of`) / (rows of `whole`); `difference` is
-    the first of two rows minus the second.
+    the first of two rows minus the second. The field of `quotient` and `percentage` is `a/b`: the
+    sum of one fact over that of the other, or 100 × that.
     """
 
     name: str
@@ -158,11 +161,24 @@ def remade(derivation: Derivation, rows: Mapping[str, Row]) -> Decimal | None:
     if derivation.operation == "share":
         whole = len(derivation.whole)
         return HUNDRED * len(members) / whole if whole else None
-    values = [member.number(derivation.field) for member in members]
+    if derivation.operation in ("quotient", "percentage"):
+        above, below = (_sum(_known(members, name)) for name in derivation.field.split("/"))
+        if above is None or not below:
+            return None
+        return (HUNDRED * above if derivation.operation == "percentage" else above) / below
+    known = _known(members, derivation.field)
+    return None if known is None else _operated(derivation.operation, known)
+
+
+def _known(members: Sequence[Row], name: str) -> list[Decimal] | None:
+    """The values of a fact; None when a row lacks it."""
+    values = [member.number(name) for member in members]
     known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return None
-    return _operated(derivation.operation, known)
+    return known if len(known) == len(values) else None
+
+
+def _sum(values: Sequence[Decimal] | None) -> Decimal | None:
+    return None if values is None else sum(values, Decimal(0))
 
 
 def _operated(operation: Operation, values: Sequence[Decimal]) -> Decimal | None:

@@ -9,10 +9,16 @@ from datetime import date, datetime
 from typing import Literal, NamedTuple
 
 from quant_core.calendar import NEW_YORK
-from tools.evidence import Fact, Figure, Row, key, moment, word
+from tools.evidence import Fact, Figure, Row, Unit, count, facts, key, moment, real, usd, word
+from tools.trade_sums import TradeSum
 
 Group = Literal["", "day", "symbol", "setup", "side", "exit_reason", "blocked_by", "ruling"]
 RULINGS = {"approved": "approve", "reduced": "reduce", "vetoed": "veto", "abstained": "abstain"}
+
+_SUMMED: Mapping[str, Unit] = {
+    "trades": "count", "won": "count", "lost": "count", "pnl": "usd", "gross_profit": "usd",
+    "gross_loss": "usd", "fees": "usd", "shares": "count",
+}  # fmt: skip
 
 
 class About(NamedTuple):
@@ -27,6 +33,57 @@ def of_trades(
 ) -> tuple[Row, ...]:
     """Figures over trades: all of them, then each group; `dates` are groups even when empty."""
     return _grouped("trades", about, rows, by, "exit_time", dates, _trade_figures)
+
+
+def of_trade_sums(
+    about: About, groups: Mapping[str, TradeSum], by: Group
+) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """The same figures from sums of trades, and the rows of sums that they are made of.
+
+    Without `by` the groups are months: those rows are no part of the answer, only its ground.
+    """
+    name_of = by or "month"
+    rows = [_sum_row(about, name_of, name, one) for name, one in groups.items()]
+    whole = _figure("trades", about, rows)
+    for name, unit in _SUMMED.items():
+        whole.add(name, "sum", name, rows, unit)
+    traded = [row for row in rows if "best_pnl" in row.facts]
+    whole.add("best_pnl", "greatest", "best_pnl", traded, "usd")
+    whole.add("worst_pnl", "least", "worst_pnl", traded, "usd")
+    _add_means(whole, rows)
+    made = whole.row()
+    return ((made, *rows) if by else (made,)), tuple(rows)
+
+
+def _sum_row(about: About, by: str, name: str, one: TradeSum) -> Row:
+    """A group's sums as a row: they are facts, its means are derived of them."""
+    key = f"{about.key}:{by}={name}"
+    given = facts(
+        **{by: Fact("date", name) if by == "day" else word(name)},
+        **{field: count(getattr(one, field)) for field in ("trades", "won", "lost", "shares",
+                                                           "minutes_held")},
+        **{field: usd(getattr(one, field)) for field in ("pnl", "gross_profit", "gross_loss",
+                                                         "fees")},
+        r_sum=real(one.r) if one.rated == one.trades else None,
+        best_pnl=usd(one.best_pnl) if one.trades else None,
+        worst_pnl=usd(one.worst_pnl) if one.trades else None,
+    )  # fmt: skip
+    figure = _figure(
+        "trades", About(key, {**about.facts, **given}), (), name if by == "symbol" else ""
+    )
+    itself = Row(id=figure.id, kind="trades", facts=figure.facts)
+    figure.rows = {figure.id: itself}
+    _add_means(figure, [itself])
+    return figure.row()
+
+
+def _add_means(figure: Figure, of: Sequence[Row]) -> None:
+    figure.add("win_rate", "percentage", "won/trades", of, "percent")
+    figure.add("mean_pnl", "quotient", "pnl/trades", of, "usd")
+    figure.add("mean_win", "quotient", "gross_profit/won", of, "usd")
+    figure.add("mean_loss", "quotient", "gross_loss/lost", of, "usd")
+    figure.add("mean_r", "quotient", "r_sum/trades", of, "number")
+    figure.add("mean_minutes_held", "quotient", "minutes_held/trades", of, "number")
 
 
 def of_signals(about: About, rows: Sequence[Row], by: Group) -> tuple[Row, ...]:

@@ -22,11 +22,13 @@ from tools.store import codec
 from tools.store.holdings import Holdings
 from tools.store.paging import Entry, Pages, Place, RunPlace, Span
 from tools.store.store import Store
+from tools.trade_sums import Session, TooManyRecords, TradeSums, summed
 
 R = TypeVar("R")
 T = TypeVar("T")
 LANES = ("advised", "baseline", "placebo")
 MARKET = "market"  # where the ledger keeps what all lanes share
+MOST_RECORDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,13 @@ class Reads:
 
     pages: Pages
     holdings: Holdings
+    sums: TradeSums
 
     @classmethod
     def of(cls, store: Store) -> "Reads":
         """The reads of a store, which stays the caller's to close."""
-        return cls(Pages(store), Holdings(store))
+        pages = Pages(store)
+        return cls(pages, Holdings(store), TradeSums(pages))
 
 
 @dataclass(slots=True)
@@ -84,6 +88,35 @@ class LaneReads:
         span = self._span(lane, first, last)
         name = ("rows", kind, lane, span, tuple((where or {}).items()))
         return self._once(name, partial(self._rows, kind, lane, make, span, where))
+
+    def days_within(self, lane: str, first: date | None, last: date | None) -> list[Entry[LaneDay]]:
+        """The sessions from `first` to `last` that had ended."""
+        days = self.days(lane)
+        return days[
+            bisect_left(days, first, key=_date) if first else 0 :
+            bisect_right(days, last, key=_date) if last else len(days)
+        ]  # fmt: skip
+
+    def trade_sums(self, lane: str, first: date | None, last: date | None) -> list[Session]:
+        """The sums of the trades of each session, the one that is still open included."""
+        days = self.days(lane)
+        closed = self.reads.sums.sessions(self._place(lane), days)
+        found = [
+            one
+            for one in closed
+            if (not first or one.day >= first) and (not last or one.day <= last)
+        ]
+        after = days[-1].seq if days else 0
+        running: dict[date, list[Trade]] = {}
+        for entry in self._entries(Trade, lane, Span(after)):
+            day = entry.record.exit_time.astimezone(NEW_YORK).date()
+            running.setdefault(day, []).append(entry.record)
+        found += [
+            Session.of(day, summed(trades))
+            for day, trades in sorted(running.items())
+            if (not first or day >= first) and (not last or day <= last)
+        ]
+        return found
 
     def fills_of_holdings(self, lane: str, moment: datetime) -> list[Fill]:
         """The fills that what was held at a moment may be made of, in order.
@@ -161,10 +194,15 @@ class LaneReads:
     def _entries(
         self, kind: type[R], lane: str, span: Span, where: Mapping[str, Any] | None = None
     ) -> list[Entry[R]]:
-        return self.reads.pages.following(
+        found = self.reads.pages.following(
             codec.KINDS[kind], self._place(lane), as_of=self.as_of, span=self._known(lane, span),
-            where=where,
+            where=where, limit=MOST_RECORDS + 1,
         )  # fmt: skip
+        if len(found) > MOST_RECORDS:
+            raise TooManyRecords(
+                f"That is about more than {MOST_RECORDS:,} records; name fewer days, or one symbol"
+            )
+        return found
 
     def _once(self, name: Hashable, read: Callable[[], T]) -> T:
         if name not in self._kept:

@@ -13,6 +13,7 @@ from quant_core.types import ExitReason, Setup
 from tools.evidence import Fact, Row, facts, word
 from tools.figures import About
 from tools.records_as_rows import SIDES
+from tools.trade_sums import Kind
 
 Ruling = Literal["approve", "reduce", "veto", "abstain"]
 
@@ -100,6 +101,24 @@ def holds_trade(row: Row, scope: Scope) -> bool:
         "exit_reason": scope.exit_reason,
     }
     return speaks_of(row, scope) and scope.holds(at(row, "exit_time")) and _matches(row, wanted)
+
+
+def tells_kinds(scope: Scope) -> bool:
+    """Whether a scope takes some kinds of trades only."""
+    return bool(scope.symbols or scope.setup or scope.side or scope.outcome or scope.exit_reason)
+
+
+def holds_kind(kind: Kind, scope: Scope) -> bool:
+    """Whether trades of a kind are in the scope, as far as kinds tell."""
+    wanted = {
+        "setup": scope.setup,
+        "side": SIDES[scope.side] if scope.side else None,
+        "outcome": scope.outcome,
+        "exit_reason": scope.exit_reason,
+    }
+    return (not scope.symbols or kind.symbol in scope.symbols) and all(
+        value is None or getattr(kind, name) == str(value) for name, value in wanted.items()
+    )
 
 
 def holds_signal(row: Row, scope: Scope) -> bool:

@@ -19,11 +19,23 @@ from quant_core.calendar import NEW_YORK, to_datetime, xnys
 from quant_core.types import Analysis, DailyBias, Decision, Fill, LaneDay, Trade, Transition
 from tools import figures, records_as_rows
 from tools.evidence import Row
-from tools.lane_reads import MARKET, LaneReads, Reads
+from tools.lane_reads import MARKET, MOST_RECORDS, LaneReads, Reads
 from tools.records_as_rows import MINUTE
-from tools.scopes import Scope, about, at, holds_signal, holds_trade, speaks_of, within
+from tools.scopes import (
+    Scope,
+    about,
+    at,
+    holds_kind,
+    holds_signal,
+    holds_trade,
+    speaks_of,
+    tells_kinds,
+    within,
+)
 from tools.store import Store
+from tools.trade_sums import EVERY, NONE, Session, TooManyRecords, TradeSum, Want, wanted_days
 
+MANY, MOST = 500, 1_000  # trades: more are added up by session; more are not listed
 CENT = Decimal("0.01")
 
 
@@ -36,26 +48,34 @@ class Conflict(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a tool found: figures (the one over everything first), and the records in order."""
+    """What a tool found: figures (the one over everything first), and the records in order.
+
+    `basis` are rows of sums that figures are made of, where these are not records.
+    """
 
     figures: tuple[Row, ...] = ()
     rows: tuple[Row, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    basis: tuple[Row, ...] = ()
 
     def all(self) -> dict[str, Row]:
         """Every row by its id."""
         doubted = [row for conflict in self.conflicts for row in conflict.rows]
-        return {row.id: row for row in (*self.figures, *self.rows, *doubted)}
+        return {row.id: row for row in (*self.figures, *self.rows, *self.basis, *doubted)}
 
 
 @dataclass(slots=True)
 class Toolbox:
-    """The tools over one run of an open ledger, as of a moment. Reads are kept for its life."""
+    """The tools over one run of an open ledger, as of a moment. Reads are kept for its life.
+
+    Figures over more than `many` trades are made of the sums of sessions.
+    """
 
     store: Store
     run_id: str
     as_of: datetime
     reads: Reads | None = None
+    many: int = MANY
     _lane_reads: LaneReads = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,12 +96,21 @@ class Toolbox:
         """New York dates on which the lane has recorded anything by now, in order."""
         return self._lane_reads.sessions(lane)
 
+    def warm(self, lane: str) -> None:
+        """Add up what questions about many trades of a lane would wait for."""
+        self._lane_reads.trade_sums(lane, None, None)
+
     # Tools
 
-    def trades(self, scope: Scope, by: figures.Group = "") -> Found:
-        """Closed trades, their profit and loss, and the same by day, symbol, setup, …"""
-        everything = self._rows(Trade, scope, records_as_rows.trade)
-        rows = [row for row in everything if holds_trade(row, scope)]
+    def trades(self, scope: Scope, by: figures.Group = "", want: Want = EVERY) -> Found:
+        """Closed trades, their profit and loss, and the same by day, symbol, setup, …
+
+        Of many trades the figures are made from the sums of sessions, and only those records are
+        found that are wanted.
+        """
+        if self._many(scope, MOST if want == EVERY else self.many):
+            return self._summed(scope, by, want)
+        rows = self._trades(scope)
         dates = self._dates(scope) if by == "day" and scope.outcome is None else ()
         made = figures.of_trades(about(scope), rows, by, dates)
         return Found(figures=made, rows=tuple(rows), conflicts=self._conflicts(scope, rows))
@@ -152,16 +181,55 @@ class Toolbox:
 
     def compare_lanes(self, scope: Scope) -> Found:
         """The trades of every lane over the same scope, and the difference to the baseline."""
-        parts = {lane: self.trades(replace(scope, lane=lane)) for lane in self.lanes()}
+        parts = {lane: self.trades(replace(scope, lane=lane), want=NONE) for lane in self.lanes()}
         heads = {lane: found.figures[0] for lane, found in parts.items()}
         rows = tuple(row for found in parts.values() for row in found.rows)
         conflicts = tuple(said for found in parts.values() for said in found.conflicts)
         differences = figures.of_lanes(about(scope), heads)
-        return Found(figures=(*heads.values(), *differences), rows=rows, conflicts=conflicts)
+        basis = tuple(row for found in parts.values() for row in found.basis)
+        return Found(
+            figures=(*heads.values(), *differences), rows=rows, conflicts=conflicts, basis=basis
+        )
 
     # How
 
+    def _trades(self, scope: Scope) -> list[Row]:
+        rows = self._rows(Trade, scope, records_as_rows.trade)
+        return [row for row in rows if holds_trade(row, scope)]
+
+    def _many(self, scope: Scope, most: int) -> bool:
+        """Whether trades are better added up than looked at; only the sums know no hours."""
+        days = self._lane_reads.days_within(scope.lane, scope.first, scope.last)
+        return not (scope.after or scope.before) and sum(one.record.trades for one in days) > most
+
+    def _summed(self, scope: Scope, by: figures.Group, want: Want) -> Found:
+        """What `trades` finds, from the sums of sessions."""
+        sessions = self._lane_reads.trade_sums(scope.lane, scope.first, scope.last)
+        if tells_kinds(scope):
+            sessions = [
+                Session.of(
+                    day, {kind: one for kind, one in sums.items() if holds_kind(kind, scope)}
+                )
+                for day, sums, _ in sessions
+            ]
+        groups: dict[str, TradeSum] = {}
+        for day, sums, whole in sessions:
+            if by in ("", "day"):
+                if whole.trades or (by and scope.outcome is None):
+                    name = str(day) if by else f"{day:%Y-%m}"
+                    groups.setdefault(name, TradeSum()).add(whole)
+                continue
+            for kind, one in sums.items():
+                groups.setdefault(getattr(kind, by) or "none", TradeSum()).add(one)
+        made, basis = figures.of_trade_sums(about(scope), groups, by)
+        days = wanted_days(sessions, want)
+        rows = [row for day in days for row in self._trades(replace(scope, first=day, last=day))]
+        return Found(figures=made, rows=tuple(rows), basis=basis)
+
     def _signals(self, scope: Scope) -> list[Row]:
+        days = self._lane_reads.days_within(scope.lane, scope.first, scope.last)
+        if (number := sum(one.record.signals for one in days)) > MOST_RECORDS:
+            raise TooManyRecords(f"That is about {number:,} signals; name fewer days")
         everything = self._rows(Decision, scope, records_as_rows.signal)
         return [row for row in everything if holds_signal(row, scope)]
 
@@ -173,23 +241,21 @@ class Toolbox:
         said = [*_repeated(trades)]
         if not scope.is_whole:
             return tuple(said)
-        by_day: dict[date, list[Row]] = {}
+        by_day: dict[date, Decimal] = {}
         for row in trades:
             day = at(row, "exit_time").astimezone(NEW_YORK).date()
-            by_day.setdefault(day, []).append(row)
+            by_day[day] = by_day.get(day, Decimal(0)) + (row.number("pnl") or 0)
         for row in self.account(scope).rows:
             day, change = date.fromisoformat(row.text("date")), row.number("change")
-            one_day = about(replace(scope, first=day, last=day))
-            traded = figures.of_trades(one_day, by_day.get(day, []), "")[0]
-            pnl = traded.number("pnl") or Decimal(0)
+            pnl = by_day.get(day, Decimal(0))
             if change is not None and abs(change - pnl) >= CENT and self._flat_over(scope, day):
-                said.append(
-                    Conflict(
-                        f"on {day} the trades add up to {pnl:.2f} USD, but the account changed by "
-                        f"{change:.2f} USD",
-                        (traded, row),
-                    )
+                of_day = replace(scope, first=day, last=day)
+                traded = figures.of_trades(about(of_day), self._trades(of_day), "")[0]
+                text = (
+                    f"on {day} the trades add up to {pnl:.2f} USD, but the account changed by "
+                    f"{change:.2f} USD"
                 )
+                said.append(Conflict(text, (traded, row)))
         return tuple(said)
 
     def _flat_over(self, scope: Scope, day: date) -> bool:

@@ -1,4 +1,4 @@
-"""Trades added up by session and kind, for questions about more trades than can be cited.
+"""Trades added up by session and kind, for questions about more than can be cited one by one.
 
 A closed session never changes, so its sums are made once and kept; what they are kept by (symbol,
 setup, side, exit, outcome) is what a question may filter or group by. Only hours of the day are
@@ -7,13 +7,14 @@ not among it. The sums are exact decimals: the same figures as over the trades t
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from quant_core.types import LaneDay, Trade
+from tools.errors import BadInput
 from tools.evidence import exact
 from tools.records_as_rows import MINUTE, SIDES
 from tools.store import codec
@@ -21,7 +22,24 @@ from tools.store.paging import Entry, Pages, Place, Span
 
 _MOST_LANES = 8
 _AT_ONCE = 50
+_ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)  # the caller knows that these sessions were over
 NOTHING = Decimal(0)
+
+
+class TooManyRecords(BadInput):
+    """More records than are read for one question."""
+
+
+class Want(NamedTuple):
+    """Which records are wanted beside figures: so many of the `newest` or `oldest`, those that
+    weigh most (`extreme`), `none` or `every` one.
+    """
+
+    which: Literal["newest", "oldest", "extreme", "none", "every"]
+    many: int = 3
+
+
+EVERY, NONE, EXTREME = Want("every"), Want("none"), Want("extreme")
 
 
 class Kind(NamedTuple):
@@ -69,7 +87,20 @@ class TradeSum:
         self.worst_pnl = min(self.worst_pnl, other.worst_pnl)
 
 
-Session = tuple[date, dict[Kind, TradeSum]]
+class Session(NamedTuple):
+    """The trades of a session, by kind and together."""
+
+    day: date
+    sums: Mapping[Kind, TradeSum]
+    whole: TradeSum
+
+    @classmethod
+    def of(cls, day: date, sums: Mapping[Kind, TradeSum]) -> "Session":
+        """With the sum over all kinds."""
+        whole = TradeSum()
+        for one in sums.values():
+            whole.add(one)
+        return cls(day, sums, whole)
 
 
 def summed(trades: Sequence[Trade]) -> dict[Kind, TradeSum]:
@@ -134,7 +165,7 @@ class TradeSums:
     def _read(self, place: Place, after: int, days: Sequence[Entry[LaneDay]]) -> Iterator[Session]:
         """A few sessions, from their trades."""
         trades = self._pages.following(
-            codec.TRADES, place, as_of=days[-1].at, span=Span(after, days[-1].seq)
+            codec.TRADES, place, as_of=_ALWAYS, span=Span(after, days[-1].seq)
         )
         closing = iter(days)
         day = next(closing)
@@ -143,4 +174,27 @@ class TradeSums:
             while entry.seq > day.seq:
                 day = next(closing)
             grouped[day.record.date].append(entry.record)
-        return ((date, summed(group)) for date, group in grouped.items())
+        return (Session.of(date, summed(group)) for date, group in grouped.items())
+
+
+def wanted_days(sessions: Sequence[Session], want: Want) -> list[date]:
+    """The sessions in which the records that are wanted must be, in order.
+
+    The k trades that weigh most lie in the k sessions whose heaviest trades do.
+    """
+    traded = [(one.day, one.whole) for one in sessions if one.whole.trades]
+    if want.which == "extreme":
+        worst = sorted(traded, key=lambda one: one[1].worst_pnl)[: want.many]
+        best = sorted(traded, key=lambda one: -one[1].best_pnl)[: want.many]
+        return sorted({day for day, _ in (*worst, *best)})
+    number = sum(one.trades for _, one in traded)
+    if want.which == "every":
+        raise TooManyRecords(f"That is about {number:,} trades; to see each, name fewer days")
+    many = 0 if want.which == "none" else want.many
+    found: list[date] = []
+    for day, one in traded if want.which == "oldest" else reversed(traded):
+        if many <= 0:
+            break
+        found.append(day)
+        many -= one.trades
+    return sorted(found)

@@ -85,11 +85,14 @@ class LedgerChat:
         yield ChatEvent(kind="answer", answer=_whole(reply, question, lane, name))
 
     def prepare(self) -> None:
-        """Load what the first question would wait for: the machine and the calendar."""
+        """Load what the first question would wait for: the machine, the calendar, the sums."""
         MACHINE.graph()
         with contextlib.suppress(ProblemError):
             found = self._view.run(None)
-            known_of(Toolbox(self._store, found.run.run_id, self._moment(found, LATEST)))
+            moment = self._moment(found, LATEST)
+            box = Toolbox(self._store, found.run.run_id, moment, self._reads)
+            if box.lanes():
+                box.warm(known_of(box).lane)
 
     def close(self) -> None:
         """Close what was opened: the index, and the spending."""

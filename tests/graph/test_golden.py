@@ -7,6 +7,7 @@ ledger's tables, never by the tools under test.
 import hashlib
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,19 @@ def test_golden(one: dict[str, Any], january: January, wired: Wiring) -> None:
     missing = [part for part in expected(one, january) if not says(reply.text, part)]
     assert not missing, f"{missing} not in:\n{reply.text}"
     assert all(sentence.cites for sentence in reply.sentences)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [one for one in ANSWERED if one.get("from") in ("trades", "baseline", "placebo")],
+    ids=lambda one: re.sub(r"\W+", "-", one["ask"])[:60],
+)
+def test_golden_from_sums(one: dict[str, Any], january: January, wired: Wiring) -> None:
+    assert wired.ledger is not None
+    summing = replace(wired, ledger=replace(wired.ledger, many=-1))
+    reply = answer(one["ask"], summing)
+    assert reply.why is None, reply.text
+    assert reply.text == answer(one["ask"], wired).text
 
 
 def test_asking_changes_nothing(january: January, wired: Wiring) -> None:
