@@ -46,8 +46,10 @@ def figures() -> list[Figure]:
     return [*_in_flight(), *_replayed()]
 
 
-def _settings(url: str, **more: object) -> Settings:
-    return Settings.model_validate({"llm": {"anthropic_base_url": url}, **more})
+def _settings(url: str, folder: str, **more: object) -> Settings:
+    spending = {"file": f"{folder}/spending.sqlite"}  # a benchmark spends nobody's budget
+    told = {"llm": {"anthropic_base_url": url}, "spending": spending, **more}
+    return Settings.model_validate(told)
 
 
 def _in_flight() -> Iterator[Figure]:
@@ -56,8 +58,8 @@ def _in_flight() -> Iterator[Figure]:
     slow = Says(text="", after=SLOW_SECONDS)
     quiet: list[float] = []
     waiting: list[float] = []
-    with anthropic_stand_in(lambda _: slow) as server:
-        settings = _settings(server.url)
+    with tempfile.TemporaryDirectory() as spent, anthropic_stand_in(lambda _: slow) as server:
+        settings = _settings(server.url, spent)
         model = replace(MODEL, validation="off", llm="live")
         _minutes(market, settings, ReplayOptions(analyst="rules"), lambda: True)
         for number in range(1, ROUNDS + 1):
@@ -119,7 +121,7 @@ def _replayed() -> Iterator[Figure]:
     request = demo_request()
     with tempfile.TemporaryDirectory() as folder, anthropic_stand_in(answers) as server:
         place = Path(folder)
-        settings = _settings(server.url, **BUSY)
+        settings = _settings(server.url, folder, **BUSY)
         market = demo_market(request, settings)
         replay(request, MODEL, settings, market, place / "live")
         again = replace(MODEL, llm="replay", recordings=place / "live" / RECORDINGS)
