@@ -112,6 +112,8 @@ def _answers(lane: Lane, day: TradingDay, settings: Settings) -> list[Analysis]:
         until = minute + rules.expiry_intervals * rules.interval_minutes
         applies = max(asked + rules.latency_bars - 1, lane.row)
         lane.pending.append((applies, until, analysis.multipliers))
+    # A late answer may overtake a younger analysis that was not asked.
+    lane.pending.sort(key=lambda advice: advice[0])
     _strike_off(lane, found)
     return found
 
