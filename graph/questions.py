@@ -195,6 +195,8 @@ class _Meaning:
         if "skipped" in tools:
             if self.found.get("verdicts"):
                 self.found.setdefault("blocked_by", ["validation"])  # skipped by the validator
+            if "positions" in tools:
+                self.found.setdefault("blocked_by", ["positions"])  # skipped for positions
             return "skipped"
         if "positions" in tools and "trades" in tools:
             tools.remove("positions" if self.found.get("measure") else "trades")
