@@ -12,7 +12,7 @@ from typing import Any
 
 from graph.date_atoms import NoSuchTime
 from graph.dates import Period, read_periods
-from graph.questions import GUARDED
+from graph.guards import GUARDED
 from graph.requests import MEASURES, Known, Refusal, Request, Topic
 from graph.schemas import ChatAnswer, ChatLookup, ChatPlan
 from graph.sentences import Sentence, minute, shown
