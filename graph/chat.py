@@ -25,10 +25,11 @@ from graph.chat_model import (
     sentences_of,
     short_ids,
 )
+from graph.guards import LONGEST, guard, plain
 from graph.looking import Looked, look_up
 from graph.machine import Machine, State, state_graph
 from graph.ports import Event, Runtime, Wiring
-from graph.questions import guard, plain, read_question
+from graph.questions import read_question
 from graph.requests import Known, Refusal, Request, Topic, Why
 from graph.schemas import ChatAnswer, ChatPlan
 from graph.sentences import Sentence, cited
@@ -270,7 +271,7 @@ def _reply(end: State, wiring: Wiring, topic: Topic) -> Reply:
     rows = {name: row for one in end.get("looked", ()) for name, row in one.all().items()}
     asked = end.get("requests", ())
     return Reply(
-        question=end["question"][:2_000],
+        question=end["question"][:LONGEST],
         as_of=wiring.ledger.as_of,
         sentences=tuple(end.get("sentences", ())) if why is None else (),
         rows=rows,

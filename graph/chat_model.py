@@ -12,7 +12,7 @@ from typing import Any
 
 from graph.date_atoms import NoSuchTime
 from graph.dates import Period, read_periods
-from graph.questions import GUARDED
+from graph.guards import GUARDED
 from graph.requests import MEASURES, Known, Refusal, Request, Topic
 from graph.schemas import ChatAnswer, ChatLookup, ChatPlan
 from graph.sentences import Sentence, minute, shown
@@ -67,8 +67,9 @@ def answer_prompt(
 
 
 def short_ids(rows: Mapping[str, Row], most: int = 40) -> dict[str, Row]:
-    """Rows under the ids by which a model is shown them; figures come first."""
-    return {f"R{number}": row for number, row in enumerate(list(rows.values())[:most], 1)}
+    """Rows under the ids by which a model is shown them: figures, then documents, then records."""
+    order = sorted(rows.values(), key=lambda row: (not row.derived, row.kind != "document"))
+    return {f"R{number}": row for number, row in enumerate(order[:most], 1)}
 
 
 def _run(known: Known) -> Facts:

@@ -69,7 +69,7 @@ def _looked(request: Request, box: Toolbox) -> Looked:
     scope, tool = request.scope, request.tool
     at = _moment(request, box)
     if tool in ("account", "lanes") and at is not None:
-        raise Refusal("not_understood", f"The {tool} are kept by session; leave out the time.")
+        raise Refusal("not_understood", "Equity and lanes are kept by session; leave out the time.")
     if tool == "positions":
         return _positions(request, box, at)
     if at is None:

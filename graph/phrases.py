@@ -149,6 +149,9 @@ ENTRIES: tuple[tuple[str, Effect], ...] = (
     (r"shares?", {"tool": "trades", "measure": "shares"}),
     (r"trades?|round trips?", {"tool": "trades", "noun": "trades"}),
     # Money, weakly
+    (r"how much (?:money|cash|capital) (?:do|did) (?:we|i) have",
+     {"tool": "account", "measure": "end_equity"}),
+    (r"how many times", {"count": True}),
     (r"how (?:did|does|do|has|have|is|are)\s+(?:(?:we|i|it|they|everything|things)\s+)?"
      r"(?:do|done|doing|go|gone|going|fare|fared)(?! to)", {"tool": "trades", "measure": "pnl"}),
     (r"(?:make|made|earn(?:ed|ings)?|gain(?:ed|s)?|profits?|lose|lost|loss|losing|money)",
@@ -178,19 +181,16 @@ DICTIONARY = tuple(
 )
 
 _FILLERS = """
-same
-a about act actually advisor after all also am an and any anything are as at bar bars be because
-been before being both bought but buy by came can case check close closed come could day days
-detail details did didn't do does doing dollar dollars done during end ended entered entries
-entry est et exact exactly exit exited exits find for force from get give go got had happen
-happened has have he hello her here hey hi how i i'd if in individual into is it it's its just
-know lane like look made many market markets me mine minute minutes much my name need new now of
-ok okay on open opened or our out over please profit quick quickly realised realized really
-reason reasons recorded regarding replay right run said say see sell session sessions setup
-setups side sides so sold some still stock stocks symbol symbols system take taken tell thank
-thanks that the their them then there these they this those time times to took total traded
-trading us usd used value via want was wasn't we went were what what's whats when where will
-with within would york you your
+a about act actually advisor after all also am an and any anything are as at be because been
+before being both bought but buy by came can case close closed come could did didn't do does
+doing dollar dollars done during end ended est et exact exactly exit exited exits find for force
+from get give go got had happen happened has have he hello her here hey hi how i i'd if in into
+is it it's its just know like look made many market me mine much my need new now of ok okay on
+open or our out over please profit quick quickly realised realized really recorded regarding
+replay run said same say see sell so sold some still system take taken tell thank thanks that
+the their them then there these they this those time to took total traded trading us usd used
+value via want was wasn't we went were what what's whats when where will with within would york
+you your
 """
 FILLERS = frozenset(_FILLERS.split())
 COMPANIES = {

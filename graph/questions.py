@@ -6,19 +6,18 @@ one that changes the meaning. What a follow-up leaves out comes from the convers
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from graph.date_atoms import NUMBERS, NoSuchTime
 from graph.dates import Period, read_periods
-from graph.phrases import COMPANIES, DICTIONARY, FILLERS, GUARDS
+from graph.guards import HELP, guard, plain
+from graph.phrases import COMPANIES, DICTIONARY, FILLERS
 from graph.requests import MEASURES, Known, Refusal, Request, Tool, Topic
 from quant_core.types import ExitReason, Setup
 from tools.scopes import Scope
 
-LONGEST = 2_000
 _FOLLOWS = re.compile(
     r"^(?:and|also|then|so|but)\b|\b(?:what|how) about\b|\bsame\b|\b(?:those|them|they|these|it|"
     r"its|there|that day|that week|then)\b"
@@ -29,11 +28,6 @@ _LIMIT = re.compile(
     r"(?=(?:\w+ )?(?:trades?|signals?|skips?|analys[ei]s|skipped|veto|winners?|losers?))"
 )
 _TICKER = re.compile(r"\$?\b[A-Z]{2,5}\b(?!')")
-GUARDED = {
-    "future": "I do not predict: I answer from what the ledger has recorded by now.",
-    "advice": "I give no advice on what to trade: I answer from what the ledger has recorded.",
-    "act": "I can only read: no order, no setting and no instruction is taken from a question.",
-}
 _COUNTED: Mapping[str, str] = {
     "trades": "trades", "signals": "signals", "skipped": "skipped", "analyses": "analyses",
     "positions": "positions", "lanes": "trades",
@@ -68,7 +62,7 @@ def read_question(question: str, known: Known, topic: Topic | None = None) -> tu
         meaning.tool = "trades"
     follows = follows or bool(found.get("why") or found.get("list") or found.get("count"))
     if not meaning.tool and not (last and (follows or reading.periods or symbols or lanes)):
-        raise Refusal("not_understood", _HELP)
+        raise Refusal("not_understood", HELP)
     asked = meaning.request(known, symbols, lanes, last)
     asked = replace(asked, limit=limit, newest=newest, query=_query(asked, text))
     kept = last.period if last and not found.get("whole") else Period()
@@ -76,35 +70,6 @@ def read_question(question: str, known: Known, topic: Topic | None = None) -> tu
         kept = Period()  # what is held is asked of now, never of the time last spoken of
     periods = reading.periods or (kept,)
     return tuple(_with_period(asked, period, known, last) for period in periods)
-
-
-_HELP = (
-    "I did not understand what is asked. I answer about trades, P/L, signals, what was skipped and "
-    "why, verdicts, analyses, positions, the account and the lanes: for example “P/L over the last "
-    "5 days”, “why did we skip NVDA on January 8th at 11:20?”."
-)
-
-
-def plain(question: str) -> str:
-    """A question as one line of visible characters; refused when it is empty or endless."""
-    if len(question) > LONGEST:
-        raise Refusal(
-            "too_long",
-            f"The question has {len(question):,} characters; at most {LONGEST:,} are read.",
-        )
-    text = unicodedata.normalize("NFKC", question).replace("’", "'").replace("‘", "'")
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    if not text:
-        raise Refusal("empty", f"There is no question. {_HELP}")
-    return text
-
-
-def guard(text: str) -> None:
-    """Refuse what nobody may get here: a prediction, advice, an act."""
-    lowered = text.lower()
-    for expression, why in GUARDS:
-        if re.search(expression, lowered):
-            raise Refusal(why, GUARDED[why])  # type: ignore[arg-type]
 
 
 def _limit(text: str) -> tuple[int, bool, str]:
@@ -195,6 +160,8 @@ class _Meaning:
         if "skipped" in tools:
             if self.found.get("verdicts"):
                 self.found.setdefault("blocked_by", ["validation"])  # skipped by the validator
+            if "positions" in tools:
+                self.found.setdefault("blocked_by", ["positions"])  # skipped for positions
             return "skipped"
         if "positions" in tools and "trades" in tools:
             tools.remove("positions" if self.found.get("measure") else "trades")

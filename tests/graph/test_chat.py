@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from graph.chat import Conversation, Reply, answer, known_of
+from graph.guards import LONGEST
 from graph.ports import Wiring
-from graph.questions import LONGEST
 from quant_core.types import (
     Analysis,
     Check,
