@@ -7,13 +7,13 @@ one the index stands beside the ledger of the run.
 import os
 from pathlib import Path
 
-from advisor.replay import LEDGER
 from rag.embedded import EmbeddedIndex
 from rag.index import Index
 from rag.parameters import RagParameters
 from tools.errors import BadInput, NoData
 from tools.ports import Embedder
 from tools.store import Store
+from tools.store.dialect import LEDGER_FILE
 
 INDEX = "index.sqlite"
 
@@ -98,7 +98,7 @@ def index_file(place: Path, *, create: bool) -> Path:
 
 def open_ledger(folder: Path) -> Store:
     """The ledger of a run's folder, for reading; NoData when there is none."""
-    path = folder / LEDGER if folder.is_dir() else folder
+    path = folder / LEDGER_FILE if folder.is_dir() else folder
     if not path.is_file():
         raise NoData(f"there is no ledger at {path}; name the folder of a run")
     return Store.open(path, read_only=True)

@@ -37,6 +37,14 @@ ROUTES = {
     "/api/pnl": ("/api/pnl", "/api/pnl?start_date={day}&end_date={later}", "/api/pnl?lane=advised"),
 }
 
+QUESTIONS = (
+    "What was the P/L over the last 5 days?",
+    "What was the P/L in total?",
+    "Which symbol lost the most in 2024?",
+    "What was our worst trade in 2024?",
+    "Show all trades of October 28th 2025",
+)
+
 
 def figures() -> Iterator[Figure]:
     """Latency of both routes and the server's memory, on one ledger."""
@@ -51,8 +59,27 @@ def figures() -> Iterator[Figure]:
                     measured["p99"], "ms", "< 50",
                 )  # fmt: skip
                 yield Figure(f"API {name}, median", measured["p50"], "ms", "-")
+            spent = sorted(_asked(port, one) for one in QUESTIONS for _ in range(5))
+            yield Figure(
+                "API /api/chat, 100,000 trades, median", spent[len(spent) // 2], "ms", "< 200"
+            )
+            yield Figure("API /api/chat, slowest", spent[-1], "ms", "< 200")
             memory = psutil.Process(server.pid).memory_info().rss / 1e6
     yield Figure("API server, memory after the load", memory, "MB", "< 200")
+
+
+def _asked(port: int, question: str) -> float:
+    """Milliseconds from a question to its answer, alone; the sums are ready after the load."""
+    body = json.dumps({"question": question}).encode()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/chat", body, {"content-type": "application/json"}
+    )
+    began = time.perf_counter()
+    answer = json.load(urllib.request.urlopen(request, timeout=60))
+    spent = 1e3 * (time.perf_counter() - began)
+    if answer["refused"]:
+        raise SystemExit(f"{question!r} was not answered: {answer['text']}")
+    return spent
 
 
 @contextmanager
