@@ -205,7 +205,7 @@ def _parse(text: str) -> Any:
 def _place(values: dict[str, Any], key: str, value: Any) -> None:
     group, _, name = key.partition(".")
     if key in LISTS and isinstance(value, str):
-        value = [value]
+        value = [value] if value else []
     if name:
         nested = values.setdefault(group, {})
         if isinstance(nested, dict):

@@ -17,7 +17,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-MOST_BYTES = 8_000_000
+MOST_BYTES = 4_000_000
 Key = tuple[str, str]
 
 

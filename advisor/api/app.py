@@ -22,7 +22,7 @@ from advisor.api.parts import Parts
 from advisor.api.routes import market, money, quality, records, stream, system, talk
 
 COMPRESS_FROM = 1_000
-THREADS = 12
+THREADS = 6
 _DESCRIPTION = """
 Everything an advisor's ledger holds, for a portfolio site, a dashboard or a script. It only reads.
 

@@ -3,6 +3,15 @@
 from pydantic import BaseModel
 
 EVENT_STREAM = "text/event-stream"
+# One event as OpenAPI describes it; `data` is the JSON of the model that the event's name tells.
+EVENT_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string"},
+        "id": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 # `X-Accel-Buffering` is for nginx: it would hold events back.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 RECONNECT = b"retry: 2000\n\n"

@@ -1,5 +1,6 @@
 """`advisor serve`: dashboard and REST API over a ledger, on this machine unless told otherwise."""
 
+import gc
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,6 +82,7 @@ def _run(
 
             application = OneAddress(application, address=_near(listener), local_only=not keyed)
         _welcome(view, listener, place, keyed=keyed, ui=ui)
+        gc.freeze()  # what was imported stays; collecting through it stops every request
         server = uvicorn.Server(
             uvicorn.Config(
                 application, log_level="warning", access_log=False, server_header=False,

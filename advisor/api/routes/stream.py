@@ -17,7 +17,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from advisor.api import rows, schemas
 from advisor.api.asking import LaneName, RunName, ThePartsOf
-from advisor.api.events import EVENT_STREAM, HEADERS, HEARTBEAT, RECONNECT, event
+from advisor.api.events import EVENT_SCHEMA, EVENT_STREAM, HEADERS, HEARTBEAT, RECONNECT, event
 from advisor.api.parts import Parts
 from advisor.api.problems import ProblemError, bad_request, documented
 from advisor.api.view import LATEST, LedgerView, Scope
@@ -48,7 +48,7 @@ class Standing:
     responses={
         200: {
             "description": "Events named after their kind with a LogEntry, `minutes` with a Tick.",
-            "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+            "content": {EVENT_STREAM: {"schema": EVENT_SCHEMA}},
         },
         **documented(400, 401, 404, 422, 429, 503),
     },

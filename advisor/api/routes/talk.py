@@ -9,7 +9,7 @@ from fastapi.responses import Response, StreamingResponse
 from advisor.api import schemas
 from advisor.api.asking import ThePartsOf
 from advisor.api.chat import Chat, Question
-from advisor.api.events import EVENT_STREAM, HEADERS, event
+from advisor.api.events import EVENT_SCHEMA, EVENT_STREAM, HEADERS, event
 from advisor.api.problems import ProblemError, documented
 from tools.errors import AdvisorError
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api", tags=["chat"])
 _STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer; with `stream`, a stream of `ChatEvent`.",
-        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+        "content": {EVENT_STREAM: {"schema": EVENT_SCHEMA}},
     }
 }
 
