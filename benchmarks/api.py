@@ -51,7 +51,7 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         ledger = Path(folder) / "ledger.sqlite"
         write_ledger(ledger)
-        with serving(ledger) as (server, port):
+        with serving(ledger, "--no-ui") as (server, port):
             for name, paths in ROUTES.items():
                 measured = _client(port, paths)
                 yield Figure(
@@ -83,11 +83,11 @@ def _asked(port: int, question: str) -> float:
 
 
 @contextmanager
-def serving(ledger: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def serving(ledger: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`advisor serve` on a free port."""
     command = [
         sys.executable, "-c", "from advisor.cli import main; main()",
-        "serve", "--ledger", str(ledger), "--port", "0",
+        "serve", "--ledger", str(ledger), "--port", "0", *options,
     ]  # fmt: skip
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ.copy())
     try:
