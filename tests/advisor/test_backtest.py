@@ -1,7 +1,7 @@
 """A backtest is a replay that is read: the same trades, and figures that can be worked by hand."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from advisor.backtest import Backtest, backtest, by_month, drawdowns
 from advisor.bootstrap import RECORDINGS, ReplayOptions
 from advisor.exports import trades_table
 from advisor.market import MarketRequest, prepare_market
-from advisor.replay import replay
+from advisor.replay import LEDGER, replay
 from advisor.report.backtest_page import METRICS, render_backtest
 from advisor.settings import Settings
 from quant_core.equity import drawdown
@@ -21,7 +21,8 @@ from tests.advisor.test_model_replay import settings as model_settings
 from tests.advisor.worlds import SETTINGS, market, request
 from tests.stand_ins.anthropic import anthropic_stand_in
 from tools.errors import BadInput
-from tools.llm import LlmCall, RecordingsFile
+from tools.llm import LlmCall
+from tools.store.store import Store
 
 FIRST, LAST = date(2026, 10, 13), date(2026, 10, 23)
 BASELINE = ReplayOptions(analyst="none")
@@ -138,9 +139,13 @@ def test_months_of_real_bars_trade_as_a_replay_exports_them(
     assert len(kept.main.trades) > 100
 
 
-def calls_of(place: Path) -> list[LlmCall]:
-    with RecordingsFile.open(place, read_only=True) as kept:
-        return list(kept.calls())
+END = datetime(2026, 10, 15, tzinfo=UTC)
+
+
+def calls_of(folder: Path, run: str, end: datetime) -> list[LlmCall]:
+    """What the advised lane asked, as its ledger has it."""
+    with Store.open(folder / LEDGER, read_only=True) as store:
+        return [one.call for one in store.llm_calls(run, "advised", as_of=end)]
 
 
 def test_a_recorded_model_advises_a_backtest_without_a_call(
@@ -158,7 +163,7 @@ def test_a_recorded_model_advises_a_backtest_without_a_call(
     assert calls > 0
     assert found.result.main.trades == recorded.main.trades
     assert found.result.main.analyses == recorded.main.analyses
-    bill = sum(call.cost_usd for call in calls_of(tmp_path / RECORDINGS))
+    bill = sum(call.cost_usd for call in calls_of(tmp_path, recorded.run_id, END))
     assert bill > 0
     costs = {name: lane["metrics"]["llm_cost"] for name, lane in found.summary["lanes"].items()}
     assert costs == {"advised": pytest.approx(float(bill)), "baseline": 0.0, "placebo": 0.0}

@@ -24,7 +24,7 @@ PAGES = {
     "analyses": "What happened next",
     "value": "Lanes: identical bars, one engine",
     "premarket": "Snapshots",
-    "chat": "No chat is configured",
+    "chat": "What was the P/L over the last 5 days?",
     "health": "Heads of the hash chains",
     "settings": "max_positions",
 }
@@ -110,6 +110,25 @@ def test_every_page_on_real_days(month: str, browser: Any, width: str, theme: st
     assert scheme == theme
     assert visit.complaints == []
     assert visit.elsewhere == []
+    visit.close()
+
+
+def test_the_chat_answers_with_what_each_statement_rests_on(month: str, browser: Any) -> None:
+    visit = Visit(browser, month)
+    visit.open("chat", "What was the P/L over the last 5 days?")
+    for question in ("What was the P/L on January 8?", "Which signals were vetoed on January 8?"):
+        field = visit.page.locator('[data-testid="stChatInput"] textarea')
+        field.fill(question)
+        field.press("Enter")
+        visit.wait(question)
+        visit.page.wait_for_selector(".stChatMessage a, .stChatMessage .chip", timeout=30_000)
+    shown = visit.wait("Rests on")
+    assert "January 8" in shown or "8 January" in shown or "01-08" in shown
+    visit.page.locator('[data-testid="stChatInput"] textarea').fill("Will NVDA rise tomorrow?")
+    visit.page.locator('[data-testid="stChatInput"] textarea').press("Enter")
+    visit.wait("refused")
+    assert visit.page.locator(".stException").count() == 0
+    assert visit.complaints == []
     visit.close()
 
 
