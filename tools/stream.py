@@ -7,10 +7,13 @@ there was a gap: what was said in between was not heard, and has to be asked for
 
 import asyncio
 import logging
+import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 JOIN_SECONDS = 10.0
 
@@ -24,12 +27,18 @@ class StreamState:
     trouble: str
 
 
-class StreamThread:
-    """A stream of alpaca-py in a daemon thread, from `start` to `close`."""
+class StreamThread(Generic[T]):
+    """A stream of alpaca-py in a daemon thread, from `start` to `close`, and what it told.
 
-    def __init__(self, name: str, make: Callable[[], Any]) -> None:
-        """`make` gives the stream with its handlers subscribed."""
+    What was told waits in a queue until it is drained. A message that cannot be read, or finds no
+    room, is counted in `unread`.
+    """
+
+    def __init__(self, name: str, make: Callable[["StreamThread[T]"], Any], room: int) -> None:
+        """`make` gives the stream with handlers subscribed that `keep` what they are told."""
         self._name, self._make = name, make
+        self._told: queue.Queue[T] = queue.Queue(room)
+        self.unread = 0
         self._lock = threading.Lock()
         self._state = StreamState(connected=False, connections=0, trouble="")
         self._stream: Any = None
@@ -38,9 +47,25 @@ class StreamThread:
     def start(self) -> None:
         """Connect, now and whenever the connection is lost."""
         logging.getLogger("alpaca").setLevel(logging.CRITICAL)  # told by `state` instead
-        self._stream = self._watched(self._make())
+        self._stream = self._watched(self._make(self))
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
+
+    def keep(self, read: Callable[[], T]) -> None:
+        """Keep what `read` makes of a message; from the stream's own thread."""
+        try:
+            self._told.put_nowait(read())
+        except (queue.Full, KeyError, TypeError, ValueError, AttributeError):
+            self.unread += 1
+
+    def drain(self) -> list[T]:
+        """What was told since the last time, in the order in which it arrived."""
+        found = []
+        while True:
+            try:
+                found.append(self._told.get_nowait())
+            except queue.Empty:
+                return found
 
     def state(self) -> StreamState:
         """How it fares."""

@@ -10,11 +10,13 @@ from advisor.commands.replay import (
     AnalystChoice,
     Bars,
     Config,
+    Daily,
     First,
     Fresh,
     Json,
     Last,
     ModelMode,
+    Symbols,
     ValidationChoice,
     keep_apart,
     progress_bar,
@@ -30,12 +32,8 @@ def backtest(
     first: First,
     last: Last,
     out: Annotated[Path, typer.Option(help="Folder for trades, figures and the page.")],
-    daily: Annotated[
-        Path | None, typer.Option(help="Folder of daily bars; without it no symbol arms.")
-    ] = None,
-    symbols: Annotated[
-        str | None, typer.Option(help="Comma-separated watchlist; default from the settings.")
-    ] = None,
+    daily: Daily = None,
+    symbols: Symbols = None,
     analyst: Annotated[
         AnalystChoice, typer.Option(help="Who proposes multipliers; none: the baseline lane alone.")
     ] = AnalystChoice.NONE,

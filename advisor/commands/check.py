@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from advisor.commands.output import console, print_json
+from advisor.commands.replay import Bars, Daily, Symbols, watchlist
 
 if TYPE_CHECKING:
     from advisor.lookahead.checking import Report
@@ -43,10 +44,7 @@ def _check() -> None:
 
 @app.command("lookahead")
 def lookahead(
-    bars: Annotated[
-        list[Path],
-        typer.Option("--bars", help="Folder (or file) of 1-minute bars; repeat for more history."),
-    ],
+    bars: Bars,
     first: Annotated[
         datetime,
         typer.Option("--from", formats=_Day, metavar="YYYY-MM-DD", help="First date checked."),
@@ -55,12 +53,8 @@ def lookahead(
         datetime,
         typer.Option("--to", formats=_Day, metavar="YYYY-MM-DD", help="Last date checked."),
     ],
-    daily: Annotated[
-        Path | None, typer.Option(help="Folder of daily bars; without it no symbol arms.")
-    ] = None,
-    symbols: Annotated[
-        str | None, typer.Option(help="Comma-separated watchlist; default from the settings.")
-    ] = None,
+    daily: Daily = None,
+    symbols: Symbols = None,
     analyst: Annotated[
         _Analyst, typer.Option(help="Who proposes multipliers in the run that is checked.")
     ] = _Analyst.RULES,
@@ -81,7 +75,6 @@ def lookahead(
 ) -> None:  # fmt: skip
     """Cut or falsify the future anywhere: what was said before must not change by a bit."""
     from advisor.bootstrap import ReplayOptions
-    from advisor.commands.replay import watchlist
     from advisor.lookahead.checking import check, choose_moments
     from advisor.market import MarketRequest, assemble, read_rows
     from advisor.settings import load_settings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from advisor.commands.output import console, print_json
-from advisor.commands.replay import ModelMode, keep_apart, watchlist
+from advisor.commands.replay import ModelMode, Symbols, keep_apart, watchlist
 
 if TYPE_CHECKING:
     from advisor.bootstrap import ReplayOptions
@@ -45,9 +45,7 @@ def premarket(
             formats=["%H:%M"], metavar="HH:MM", show_default="08:30", help="As of, New York time."
         ),
     ] = datetime(1900, 1, 1, 8, 30),
-    symbols: Annotated[
-        str | None, typer.Option(help="Comma-separated watchlist; default from the settings.")
-    ] = None,
+    symbols: Symbols = None,
     news: Annotated[
         list[Path] | None,
         typer.Option("--news", help="News: file, folder or ledger; may be repeated."),

@@ -70,6 +70,12 @@ Last = Annotated[
         "--to", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Last date that is traded."
     ),
 ]
+Daily = Annotated[
+    Path | None, typer.Option(help="Folder of daily bars; without it no symbol arms.")
+]
+Symbols = Annotated[
+    str | None, typer.Option(help="Comma-separated watchlist; default from the settings.")
+]
 Out = Annotated[Path, typer.Option(help="Folder for exports, report and ledger.")]
 Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON to stdout.")]
@@ -83,12 +89,8 @@ def replay(
     first: First,
     last: Last,
     out: Out,
-    daily: Annotated[
-        Path | None, typer.Option(help="Folder of daily bars; without it no symbol arms.")
-    ] = None,
-    symbols: Annotated[
-        str | None, typer.Option(help="Comma-separated watchlist; default from the settings.")
-    ] = None,
+    daily: Daily = None,
+    symbols: Symbols = None,
     analyst: Annotated[
         AnalystChoice, typer.Option(help="Who proposes multipliers; none: the baseline lane alone.")
     ] = AnalystChoice.RULES,

@@ -10,10 +10,12 @@ from advisor.commands.output import console, print_json
 from advisor.commands.replay import (
     Bars,
     Config,
+    Daily,
     First,
     Fresh,
     Json,
     Last,
+    Symbols,
     keep_apart,
     watchlist,
 )
@@ -49,12 +51,8 @@ def sweep(
             "stdev.mr_arm_z=1.0:1.6:0.1 or fills.slippage_bps=0,1,2; repeat for more keys."
         ),
     ],
-    daily: Annotated[
-        Path | None, typer.Option(help="Folder of daily bars; without it no symbol arms.")
-    ] = None,
-    symbols: Annotated[
-        str | None, typer.Option(help="Comma-separated watchlist; default from the settings.")
-    ] = None,
+    daily: Daily = None,
+    symbols: Symbols = None,
     method: Annotated[
         MethodChoice,
         typer.Option(help="Every combination, a random sample, or Optuna's proposals."),

@@ -5,14 +5,13 @@ changed it; `revised` says so. Bars wait in a queue until the loop takes them; n
 silently: what found no room is counted.
 """
 
-import queue
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from tools import alpaca as edge
-from tools.stream import StreamState, StreamThread
+from tools.stream import StreamThread
 
 ROOM = 100_000
 
@@ -32,7 +31,7 @@ class LiveBar:
     revised: bool = False
 
 
-class AlpacaBarStream:
+class AlpacaBarStream(StreamThread[LiveBar]):
     """Minute bars of some symbols."""
 
     def __init__(
@@ -46,67 +45,41 @@ class AlpacaBarStream:
         """NotConfigured without keys or without alpaca-py."""
         edge.installed()
         self.feed = feed
-        self._keys, self._symbols, self._url = edge.keys(environment), tuple(symbols), url
-        self._bars: queue.Queue[LiveBar] = queue.Queue(ROOM)
-        self._unread = 0
-        self._thread = StreamThread("bars", self._make)
+        keys = edge.keys(environment)
+        super().__init__("bars", lambda told: _stream(keys, symbols, feed, url, told), ROOM)
 
-    def start(self) -> None:
-        """Begin to listen."""
-        self._thread.start()
 
-    def drain(self) -> list[LiveBar]:
-        """The bars that arrived since the last time, in that order."""
-        found = []
-        while True:
-            try:
-                found.append(self._bars.get_nowait())
-            except queue.Empty:
-                return found
+def _stream(
+    keys: tuple[str, str],
+    symbols: Sequence[str],
+    feed: str,
+    url: str | None,
+    told: StreamThread[LiveBar],
+) -> Any:
+    from alpaca.data.enums import DataFeed
+    from alpaca.data.live.stock import StockDataStream
 
-    def state(self) -> StreamState:
-        """How the connection fares."""
-        return self._thread.state()
+    async def take(message: Any) -> None:
+        told.keep(lambda: _bar(message, revised=False))
 
-    @property
-    def unread(self) -> int:
-        """Messages that could not be read or found no room."""
-        return self._unread
+    async def take_revised(message: Any) -> None:
+        told.keep(lambda: _bar(message, revised=True))
 
-    def close(self) -> None:
-        """Stop listening."""
-        self._thread.close()
+    stream = StockDataStream(*keys, raw_data=True, feed=DataFeed(feed), url_override=url)
+    stream.subscribe_bars(take, *symbols)
+    stream.subscribe_updated_bars(take_revised, *symbols)
+    return stream
 
-    def _make(self) -> Any:
-        from alpaca.data.enums import DataFeed
-        from alpaca.data.live.stock import StockDataStream
 
-        stream = StockDataStream(
-            *self._keys, raw_data=True, feed=DataFeed(self.feed), url_override=self._url
-        )
-        stream.subscribe_bars(self._take, *self._symbols)
-        stream.subscribe_updated_bars(self._take_revised, *self._symbols)
-        return stream
-
-    async def _take(self, message: Any) -> None:
-        self._keep(message, revised=False)
-
-    async def _take_revised(self, message: Any) -> None:
-        self._keep(message, revised=True)
-
-    def _keep(self, message: Any, revised: bool) -> None:
-        try:
-            bar = LiveBar(
-                symbol=message["S"],
-                start=message["t"].to_datetime(),
-                open=float(message["o"]),
-                high=float(message["h"]),
-                low=float(message["l"]),
-                close=float(message["c"]),
-                volume=float(message["v"]),
-                received_at=datetime.now(UTC),
-                revised=revised,
-            )
-            self._bars.put_nowait(bar)
-        except (queue.Full, KeyError, TypeError, ValueError, AttributeError):
-            self._unread += 1
+def _bar(message: Any, *, revised: bool) -> LiveBar:
+    return LiveBar(
+        symbol=message["S"],
+        start=message["t"].to_datetime(),
+        open=float(message["o"]),
+        high=float(message["h"]),
+        low=float(message["l"]),
+        close=float(message["c"]),
+        volume=float(message["v"]),
+        received_at=datetime.now(UTC),
+        revised=revised,
+    )
