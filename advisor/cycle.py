@@ -53,8 +53,13 @@ def dependencies(run_id: str, settings: Settings, ledger: Ledger | None) -> Cycl
     return CycleDependencies(run_id=run_id, settings=settings, rules=rules, ledger=ledger)
 
 
-def run_cycle(lane: Lane, day: TradingDay, until: int, deps: CycleDependencies) -> None:
-    """Take a lane from its row to the next due analysis, `until` at the latest; then commit."""
+def run_cycle(
+    lane: Lane, day: TradingDay, until: int, deps: CycleDependencies, age: float = 0.0
+) -> None:
+    """Take a lane from its row to the next due analysis, `until` at the latest; then commit.
+
+    `age` is the seconds since its bars became known, which is 0 where time does not pass.
+    """
     first = lane.row
     ask_if_due(lane, day, deps.settings)
     records: list[LedgerRecord] = [*_answers(lane, day, deps.settings)]
@@ -62,7 +67,7 @@ def run_cycle(lane: Lane, day: TradingDay, until: int, deps: CycleDependencies) 
     last = _next_stop(lane, day, until, deps.settings)
     states = np.zeros(day.grid.present.shape, np.int8)
     sides = np.zeros_like(states)
-    records += _step(lane, day, deps, states, sides, first, last)
+    records += _step(lane, day, deps, states, sides, first, last, age)
     lane.row = last
     if last == day.session.minutes:
         records += (unanswered := lane.asking.give_up())
@@ -148,6 +153,7 @@ def _step(
     sides: np.ndarray,
     first: int,
     last: int,
+    age: float,
 ) -> list[LedgerRecord]:
     """Run the engine over rows [first, last), asking for verdicts on the way."""
     records: list[LedgerRecord] = []
@@ -167,6 +173,7 @@ def _step(
             last,
             resume=resume,
             size_factor=size_factor,
+            age=age,
             validate=lane.validator is not None,
             external=lane.external,
         )

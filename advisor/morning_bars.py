@@ -17,6 +17,7 @@ from advisor.settings import Settings
 from graph.premarket_facts import Morning
 from quant_core.bars import BarSeries, RawBars, accept_days, accept_minutes
 from quant_core.calendar import Calendar, Session
+from quant_core.parameters import PremarketParameters
 from quant_core.premarket import SymbolHistory
 from quant_core.premarket_price import PremarketPrice, no_price, premarket_prices
 from tools.errors import NoData
@@ -38,11 +39,16 @@ class MorningRequest:
 
 @dataclass(frozen=True, slots=True)
 class MorningBars:
-    """A morning, with remarks on its bars and the rows that were refused, by symbol and reason."""
+    """A morning, with remarks on its bars and the rows that were refused, by symbol and reason.
+
+    `minutes` are the accepted minutes of each symbol before the session, in watchlist order.
+    """
 
     morning: Morning
     notes: list[str]
     rejections: dict[str, dict[str, int]]
+    calendar: Calendar
+    minutes: tuple[BarSeries, ...]
 
 
 def read_morning(
@@ -62,10 +68,12 @@ def read_morning(
             )
     calendar = calendar_for(raw, raw_daily, request.date, request.date)
     index = int(np.searchsorted(calendar.opens, session.open))
-    desk = _Desk(calendar, index, session, moment)
-    snapshots, prices = [], {}
+    desk = _Desk(calendar, index, session, moment, settings.premarket)
+    snapshots, prices, earlier = [], {}, []
     for symbol in request.symbols:
-        history = desk.history(symbol, raw.get(symbol), raw_daily.get(symbol))
+        minutes = desk.minutes(symbol, raw.get(symbol))
+        earlier.append(minutes.part(slice(0, int(np.searchsorted(minutes.session, index)))))
+        history = desk.history(symbol, minutes, raw_daily.get(symbol))
         snapshots.append(history.snapshot(index, calendar))
         prices[symbol] = desk.price(symbol, raw.get(symbol))
     vix, vix_date = vix_before(desk.days(VIX, raw_daily.get(VIX)), calendar, index)
@@ -79,25 +87,32 @@ def read_morning(
         vix_date=vix_date,
         news_since=news_since(calendar, index, moment, settings.news.hours),
     )
-    return MorningBars(morning, desk.notes, desk.rejections)
+    return MorningBars(morning, desk.notes, desk.rejections, calendar, tuple(earlier))
 
 
 class _Desk:
     """The bars of one symbol after another, judged, with remarks on what is old or missing."""
 
-    def __init__(self, calendar: Calendar, index: int, session: Session, moment: datetime) -> None:
+    def __init__(
+        self,
+        calendar: Calendar,
+        index: int,
+        session: Session,
+        moment: datetime,
+        parameters: PremarketParameters,
+    ) -> None:
         self._calendar, self._index = calendar, index
         self._session, self._moment = session, moment
+        self._parameters = parameters
         self.notes: list[str] = []
         self.rejections: dict[str, dict[str, int]] = {}
 
-    def history(self, symbol: str, raw: RawBars | None, raw_daily: RawBars | None) -> SymbolHistory:
+    def history(self, symbol: str, minutes: BarSeries, raw_daily: RawBars | None) -> SymbolHistory:
         """What a symbol's snapshot is read from."""
-        minutes = self._minutes(symbol, raw)
         daily = self.days(symbol, raw_daily)
         self._remark(symbol, "minutes", minutes)
         self._remark(symbol, "daily bars", daily)
-        return SymbolHistory.of(symbol, minutes, daily, self._calendar)
+        return SymbolHistory.of(symbol, minutes, daily, self._calendar, self._parameters)
 
     def price(self, symbol: str, raw: RawBars | None) -> PremarketPrice:
         """The last price known before the open."""
@@ -113,7 +128,8 @@ class _Desk:
         self._count(symbol, "daily bars", np.bincount(codes))
         return bars
 
-    def _minutes(self, symbol: str, raw: RawBars | None) -> BarSeries:
+    def minutes(self, symbol: str, raw: RawBars | None) -> BarSeries:
+        """Accepted minutes; none without a source."""
         if raw is None:
             return accept_minutes(_no_rows(symbol), self._calendar)[0]
         bars, refused = judge_minutes(raw, self._calendar)

@@ -33,6 +33,7 @@ from advisor.requests import keep_request
 from advisor.results import ReplayResult
 from advisor.session import run_day, run_day_at_pace, trading_day
 from advisor.settings import Settings
+from advisor.taking_up import take_up
 from graph.ports import Progress as Watch
 from quant_core.authority import Authority
 from quant_core.calendar import new_york, to_datetime
@@ -130,7 +131,12 @@ def replay(
             _begin(store, run_id, settings)
             keep_request(folder, request, options, market.digest, news.digest)
         lanes = make_lanes(len(market.symbols), options, settings, chosen)
-        opened = set() if store is None else _take_up(store, run_id, lanes, market)
+        opened: set[date] = set()
+        if store is not None:
+            end = to_datetime(market.sessions[-1].close)
+            take_up(store, run_id, lanes, end)
+            snapshots = store.snapshots(run_id, MARKET_LANE, as_of=end)
+            opened = {snapshot.date for snapshot in snapshots}
         snapshots = _run(run_id, lanes, market, settings, store, chosen, opened, clock, progress)
         result = _result(run_id, lanes, market, options, settings, snapshots, news)
         if store is not None:
@@ -223,31 +229,6 @@ def _clear_database(place: Path) -> None:
 def _is_finished(store: Store, run_id: str) -> bool:
     run = store.run(run_id)
     return run is not None and run.status == "finished"
-
-
-def _take_up(store: Store, run_id: str, lanes: tuple[Lane, ...], market: Market) -> set[date]:
-    """Bring lanes to where the ledger says they stood; returns the dates already opened."""
-    end = to_datetime(market.sessions[-1].close)
-    for lane in lanes:
-        checkpoint = store.checkpoint(run_id, lane.name)
-        if checkpoint is not None:
-            lane.restore(checkpoint)
-            lane.cycles.append(store.cycles(run_id, lane.name, as_of=end))
-            lane.records += [
-                record
-                for read in (
-                    store.analyses,
-                    store.transitions,
-                    store.decisions,
-                    store.fills,
-                    store.order_rejections,
-                    store.trades,
-                    store.risk_changes,
-                    store.lane_days,
-                )
-                for record in read(run_id, lane.name, as_of=end)
-            ]
-    return {snapshot.date for snapshot in store.snapshots(run_id, MARKET_LANE, as_of=end)}
 
 
 def _run(

@@ -103,7 +103,27 @@ class BrokerSettings(_Group):
     mode: Literal["paper", "live"] = "paper"
     base_url: str | None = None
     data_url: str | None = None
+    bar_stream_url: str | None = None
+    order_stream_url: str | None = None
     unknown: Literal["report", "adopt"] = "report"
+
+
+class LiveSettings(_Group):
+    """The loop of a live session; none of it changes what is decided on given bars.
+
+    `feed` is Alpaca's: one exchange's trades (`iex`, free) or all (`sip`). A minute waits
+    `patience_seconds` for the bars of the whole watchlist, then the archive is asked. A symbol
+    that is not heard of for `mute_seconds` is told. Orders under way are asked about every
+    `settle_seconds`, and whenever the broker says that something happened. Without bars of one's
+    own, `history_sessions` of minutes are fetched.
+    """
+
+    feed: Literal["iex", "sip"] = "iex"
+    patience_seconds: float = Field(3.0, ge=0, le=45)
+    look_seconds: float = Field(1.0, ge=0.05, le=30)
+    settle_seconds: float = Field(10.0, ge=1, le=60)
+    mute_seconds: float = Field(180.0, ge=60, le=3600)
+    history_sessions: int = Field(30, ge=5, le=500)
 
 
 class CheckpointSettings(_Group):
@@ -158,7 +178,7 @@ class ScheduleSettings(_Group):
 
 # What changes no decision is no part of a run's identity.
 BESIDE_THE_RUN = (
-    "broker", "alerts", "alert_limits", "checkpoints", "spending", "schedule", "rag", "api",
+    "broker", "live", "alerts", "alert_limits", "checkpoints", "spending", "schedule", "rag", "api",
 )  # fmt: skip
 
 
@@ -208,6 +228,7 @@ class Settings(_Group):
     llm_prices: PriceList = PriceList()
     spending: SpendingSettings = SpendingSettings()
     broker: BrokerSettings = BrokerSettings()
+    live: LiveSettings = LiveSettings()
     alerts: AlertChannels = AlertChannels()
     alert_limits: AlertLimits = AlertLimits()
     checkpoints: CheckpointSettings = CheckpointSettings()

@@ -104,6 +104,15 @@ class BarSeries:
         }
         return BarSeries(symbol=self.symbol, feed=self.feed, **arrays)
 
+    def followed_by(self, later: "BarSeries") -> "BarSeries":
+        """These bars and the later ones of the same symbol."""
+        arrays = {
+            f.name: np.concatenate([getattr(self, f.name), getattr(later, f.name)])
+            for f in fields(self)
+            if f.name not in ("symbol", "feed")
+        }
+        return BarSeries(symbol=self.symbol, feed=later.feed, **arrays)
+
     def known_by(self, minute: int) -> "BarSeries":
         """The bars that are closed at a moment (minutes since the epoch)."""
         return self.part(slice(0, int(np.searchsorted(self.end, minute, side="right"))))

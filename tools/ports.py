@@ -33,7 +33,9 @@ from quant_core.types import (
 )
 from tools.broker.book import BrokerAccount, BrokerOrder, BrokerPosition
 from tools.llm.calls import KeptCall
+from tools.market.live_bar import LiveBar
 from tools.outbox import OutboxRow
+from tools.stream import StreamState
 
 LedgerRecord = (
     Snapshot
@@ -147,6 +149,26 @@ class Broker(Protocol):
 
     def cancel(self, order_id: str) -> None:
         """Ask for a cancel, by the broker's id; no error when the order is over."""
+        ...
+
+
+class BarStream(Protocol):
+    """Minute bars as they come. `state` tells of gaps: what was said in between was not heard."""
+
+    def drain(self) -> list[LiveBar]:
+        """What was told since the last time, in the order in which it arrived."""
+        ...
+
+    def state(self) -> StreamState:
+        """How it fares."""
+        ...
+
+
+class BarArchive(Protocol):
+    """Where minutes can be asked for that a stream did not bring."""
+
+    def between(self, symbols: Sequence[str], first: datetime, until: datetime) -> list[LiveBar]:
+        """The minutes that start in [first, until) and are known; Transient when it is silent."""
         ...
 
 

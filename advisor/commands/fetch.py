@@ -2,14 +2,11 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from advisor.commands.output import console, print_json
-
-if TYPE_CHECKING:
-    from tools.market.alpaca import AlpacaBars
 
 _Timeframe = Literal["1min", "1day"]
 
@@ -27,6 +24,7 @@ def fetch(
     """Fetch bars from Alpaca into a lake, month by month; run it again to go on."""
     import os
 
+    from advisor.fetching import fetch_bars
     from advisor.settings import load_settings
     from tools.errors import BadInput, NoData
     from tools.market.alpaca import AlpacaBars
@@ -35,7 +33,11 @@ def fetch(
     if not named or first > last:
         raise BadInput("name at least one symbol with --symbols, and --from not after --to")
     source = AlpacaBars(os.environ, feed=feed, base_url=load_settings(config).broker.data_url)
-    rows = [_fetch_symbol(source, symbol, first, last, lake, timeframe) for symbol in named]
+    with console().status("") as status:
+        rows = [
+            fetch_bars(source, symbol, first.date(), last.date(), lake, timeframe, status.update)
+            for symbol in named
+        ]
     _show_fetched(rows)
     if not any(row["fetched"] for row in rows):
         raise NoData(
@@ -45,36 +47,6 @@ def fetch(
     console().print(f"Use it with --bars {lake / f'timeframe={timeframe}'}")
     if json:
         print_json({"lake": str(lake), "timeframe": timeframe, "feed": feed, "symbols": rows})
-
-
-def _fetch_symbol(
-    source: "AlpacaBars",
-    symbol: str,
-    first: datetime,
-    last: datetime,
-    lake: Path,
-    timeframe: _Timeframe,
-) -> dict[str, Any]:
-    """Fetch and import one symbol; what it came to, in counts."""
-    from collections import Counter
-
-    from tools.market.inspection import calendar_of, inspect_bars
-    from tools.market.lake import import_bars
-
-    totals: Counter[str] = Counter(fetched=0, added=0, known=0, differing=0)
-    refused: Counter[str] = Counter()
-    with console().status("") as status:
-        for month in source.months(symbol, first.date(), last.date(), timeframe):
-            status.update(f"{symbol} {month.files[0].removeprefix('alpaca ')} …")
-            if not len(month.start):
-                continue
-            found = inspect_bars(month, calendar_of([month]), timeframe)
-            (got,) = import_bars(lake, [found.accepted], timeframe)
-            totals.update(
-                fetched=found.rows, added=got.added, known=got.known, differing=got.differing
-            )
-            refused.update(found.reasons)
-    return {"symbol": symbol, **totals, "refused": dict(refused)}
 
 
 def _show_fetched(rows: list[dict[str, Any]]) -> None:

@@ -77,6 +77,17 @@ class Trading:
         """Compare with the broker: a difference blocks entries, its end lets them pass again."""
         return self._step(now, self._agree)
 
+    def close_all(self, reason: int) -> bool:
+        """Mark every position, and every entry that waits, to be closed by the next `settle`.
+
+        `reason` as in `quant_core.exchange`; False when everything is closed or marked already.
+        """
+        marked = False
+        for slot in self._book.lane.desk.slots:
+            if (slot["quantity"] > 0 or slot["entry_quantity"] > 0) and slot["exit_due"] == 0:
+                slot["exit_due"], marked = reason, True
+        return marked
+
     def _settle(self, now: datetime) -> None:
         self._sender.ask(now)
         self._sender.send(now)

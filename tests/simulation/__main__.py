@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 from tests.advisor.worlds import SETTINGS
+from tests.simulation.fate import Fate
 from tests.simulation.test_simulation import day, holds, is_over
-from tests.simulation.world import Fate, World
+from tests.simulation.world import World
 
 RATES = (0.02, 0.05, 0.15, 0.3)
 

@@ -13,7 +13,8 @@ from advisor.session import run_day, trading_day
 from quant_core.desk import Desk
 from quant_core.events import EventLog
 from tests.advisor.worlds import SETTINGS, market
-from tests.simulation.world import LANE, RUN, Fate, World
+from tests.simulation.fate import Fate
+from tests.simulation.world import LANE, RUN, World
 
 DAY = date(2025, 3, 12)
 

@@ -6,12 +6,9 @@ bar as the simulated exchange does: entries and exits at the open with slippage,
 then the target.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from random import Random
 from typing import Any, TypeVar
 
 from advisor.cycle import dependencies, run_cycle
@@ -23,7 +20,9 @@ from quant_core.calendar import to_datetime
 from quant_core.desk import Desk
 from quant_core.events import EventLog
 from quant_core.types import Fill, Order, Trade
-from tests.stand_ins.alpaca_exchange import OPEN, Exchange, Refusal, Ticket
+from tests.simulation.fate import Fate
+from tests.simulation.pit import Pit
+from tests.stand_ins.alpaca_exchange import OPEN, Exchange, Refusal
 from tools.broker import BrokerAccount, BrokerOrder, BrokerPosition, wire
 from tools.broker.alpaca import DUPLICATE, bracket_on_ticks, on_tick
 from tools.errors import AdvisorError, Ambiguous, Rejected, Transient
@@ -32,33 +31,10 @@ from tools.store import Store
 
 R = TypeVar("R")
 RUN, LANE = "simulated", "advised"
-SLIPPAGE = 1e-4
 
 
 class Killed(BaseException):
     """The process died here."""
-
-
-@dataclass
-class Fate:
-    """What goes wrong, drawn from a seed; `calm` nothing does. `met` counts what did."""
-
-    seed: int
-    rate: float = 0.0
-    calm: bool = False
-    met: Counter[str] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self.random = Random(self.seed)
-
-    def draws(self, *kinds: str, rare: bool = False) -> str:
-        """One of the kinds, or nothing; what happens `rare`ly fails more often."""
-        rate = min(6 * self.rate, 0.6) if rare else self.rate
-        if self.calm or self.random.random() >= rate:
-            return ""
-        kind = self.random.choice(kinds)
-        self.met[kind] += 1
-        return kind
 
 
 class InMemoryBroker:
@@ -224,9 +200,9 @@ class World:
         self, folder: Path, day: TradingDay, settings: Settings, fate: Fate, partial: float = 0.0
     ) -> None:
         self.folder, self.day, self.settings, self.fate = folder, day, settings, fate
-        self.partial = partial
         self.symbols = tuple(snapshot.symbol for snapshot in day.snapshots)
         self.exchange = Exchange(settings.account.start_equity)
+        self.pit = Pit(self.exchange, self.symbols, day.session.open, fate, partial)
         self.broker = InMemoryBroker(self.exchange, fate)
         self.alerts: list[Alert] = []
         self.store: Store | None = None
@@ -267,7 +243,7 @@ class World:
     def play(self, check: Callable[["World", int], None] = lambda *_: None) -> "World":
         """The whole session; `check` is called when each minute is over and all has settled."""
         for row in range(self.day.session.minutes):
-            self.trade(row)
+            self.pit.trade(self.day.grid, row)
             now = to_datetime(self.day.session.open + row + 1)
             self.exchange.now = now
             self._alive(lambda now=now: self.trading.settle(now), now)
@@ -292,47 +268,6 @@ class World:
             step()
         except (Killed, AdvisorError):
             self.boot(now)
-
-    # The market
-
-    def trade(self, row: int) -> None:
-        """What a bar does to the orders at the exchange."""
-        grid, self.exchange.now = self.day.grid, to_datetime(self.day.session.open + row)
-        for s, symbol in enumerate(self.symbols):
-            if not grid.present[row, s]:
-                continue
-            open_, high, low = (float(c[row, s]) for c in (grid.open, grid.high, grid.low))
-            self.exchange.prices[symbol] = open_
-            for ticket in self._working(symbol, "market"):
-                self._fill(ticket, open_ * (1 + ticket.sign * SLIPPAGE))
-            for ticket in self._working(symbol, "stop"):
-                stop = float(ticket.stop_price or 0.0)
-                if (low <= stop) if ticket.sign < 0 else (high >= stop):
-                    base = min(open_, stop) if ticket.sign < 0 else max(open_, stop)
-                    self._fill(ticket, base * (1 + ticket.sign * SLIPPAGE), whole=True)
-            for ticket in self._working(symbol, "limit"):
-                limit = float(ticket.limit_price or 0.0)
-                if (high >= limit) if ticket.sign < 0 else (low <= limit):
-                    best = max(open_, limit) if ticket.sign < 0 else min(open_, limit)
-                    self._fill(ticket, best, whole=True)
-            self.exchange.prices[symbol] = float(grid.close[row, s])
-
-    def _working(self, symbol: str, kind: str) -> list[Ticket]:
-        return [
-            one
-            for one in self.exchange.everything()
-            if (one.symbol, one.type) == (symbol, kind)
-            and one.status in ("new", "partially_filled")
-        ]
-
-    def _fill(self, ticket: Ticket, price: float, whole: bool = False) -> None:
-        if ticket.status not in ("new", "partially_filled"):
-            return  # its sibling has just filled
-        shares = ticket.qty - ticket.filled
-        if not whole and shares > 1 and self.fate.random.random() < self.partial:
-            shares = float(self.fate.random.randint(1, int(shares) - 1))
-            self.fate.met["partial fill"] += 1
-        self.exchange._fill(ticket, shares, price)
 
     # What the ledger says
 

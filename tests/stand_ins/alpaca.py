@@ -158,24 +158,28 @@ class AlpacaStandIn:
         return 404, {"code": 40410000, "message": f"endpoint {method} {path} not found."}
 
     def _bars(self, query: dict[str, str]) -> tuple[int, Any]:
-        """One symbol's bars by page, as `/v2/stocks/bars` gives them."""
-        symbol = query["symbols"]
-        if symbol in self.exchange.unknown:
-            return 400, {"message": f"invalid symbol: {symbol}"}
+        """Bars of some symbols by page, as `/v2/stocks/bars` gives them."""
+        symbols = query["symbols"].split(",")
+        for symbol in symbols:
+            if symbol in self.exchange.unknown:
+                return 400, {"message": f"invalid symbol: {symbol}"}
         if query["feed"] == "sip" and not self.exchange.account_fields.get("sip"):
             return 403, {"message": "subscription does not permit querying recent SIP data"}
         assert query["timeframe"] in ("1Min", "1Day")
         first, last = (datetime.fromisoformat(query[name]) for name in ("start", "end"))
         rows = [
-            row
+            (symbol, row)
+            for symbol in sorted(symbols)
             for row in self.bars.get(symbol, [])
             if first <= datetime.fromisoformat(row["t"]) <= last
         ]
         begin = int(query.get("page_token") or 0)
         end = begin + min(self.page, int(query["limit"]))
         more = str(end) if end < len(rows) else None
-        shown = rows[begin:end]
-        return 200, {"bars": {symbol: shown} if shown else {}, "next_page_token": more}
+        shown: dict[str, list[dict[str, Any]]] = {}
+        for symbol, row in rows[begin:end]:
+            shown.setdefault(symbol, []).append(row)
+        return 200, {"bars": shown, "next_page_token": more}
 
     def _account(self) -> dict[str, Any]:
         exchange = self.exchange

@@ -6,7 +6,7 @@ ledger of past trades must find the prices at which they were made. `iex` is one
 and free; `sip` is all of them; the label stays with the rows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from tools import alpaca as edge
 from tools.broker.pace import Pace
 from tools.errors import Transient
 from tools.llm.clock import Clock, SystemClock
+from tools.market.live_bar import LiveBar
 
 Feed = Literal["iex", "sip"]
 DATA = "https://data.alpaca.markets"
@@ -64,32 +65,68 @@ class AlpacaBars:
             yield self._rows(symbol, begin, until, timeframe)
             begin = until + timedelta(days=1)
 
-    def _rows(self, symbol: str, first: date, last: date, timeframe: str) -> RawBars:
-        from alpaca.data.enums import Adjustment, DataFeed
-        from alpaca.data.requests import StockBarsRequest
-        from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
+    def between(self, symbols: Sequence[str], first: datetime, until: datetime) -> list[LiveBar]:
+        """The minutes of some symbols that start in [first, until), each symbol's in order.
 
-        unit = TimeFrameUnit.Minute if timeframe == "1min" else TimeFrameUnit.Day
-        request = StockBarsRequest(
-            symbol_or_symbols=symbol,
-            timeframe=TimeFrame(1, unit),
-            start=datetime(first.year, first.month, first.day, tzinfo=UTC),
-            end=datetime(last.year, last.month, last.day, 23, 59, 59, tzinfo=UTC),
-            adjustment=Adjustment.RAW if timeframe == "1min" else Adjustment.SPLIT,
-            feed=DataFeed(self._feed),
+        Raises as `months` does, after one attempt: whoever waits for a minute asks again.
+        """
+        what = f"the minutes of {', '.join(symbols)} from {first:%H:%M} UTC on"
+        request = self._request(list(symbols), "1min", first, until - timedelta(seconds=1))
+        now = self._clock.now()
+        return [
+            LiveBar(
+                symbol=symbol,
+                start=datetime.fromisoformat(row["t"]),
+                open=float(row["o"]),
+                high=float(row["h"]),
+                low=float(row["l"]),
+                close=float(row["c"]),
+                volume=float(row["v"]),
+                received_at=now,
+            )
+            for symbol, rows in self._ask(what, request).items()
+            for row in rows
+        ]
+
+    def _rows(self, symbol: str, first: date, last: date, timeframe: str) -> RawBars:
+        request = self._request(
+            symbol,
+            timeframe,
+            datetime(first.year, first.month, first.day, tzinfo=UTC),
+            datetime(last.year, last.month, last.day, 23, 59, 59, tzinfo=UTC),
         )
         what = f"the {timeframe} bars of {symbol} from {first} to {last}"
         found = self._patiently(what, request)
         return _raw_bars(symbol, found.get(symbol) or [], self._feed, f"alpaca {first}..{last}")
 
+    def _request(
+        self, symbols: str | list[str], timeframe: str, first: datetime, last: datetime
+    ) -> Any:
+        from alpaca.data.enums import Adjustment, DataFeed
+        from alpaca.data.requests import StockBarsRequest
+        from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
+
+        unit = TimeFrameUnit.Minute if timeframe == "1min" else TimeFrameUnit.Day
+        return StockBarsRequest(
+            symbol_or_symbols=symbols,
+            timeframe=TimeFrame(1, unit),
+            start=first,
+            end=last,
+            adjustment=Adjustment.RAW if timeframe == "1min" else Adjustment.SPLIT,
+            feed=DataFeed(self._feed),
+        )
+
+    def _ask(self, what: str, request: Any) -> dict[str, list[dict[str, Any]]]:
+        self._pace.wait()
+        found: dict[str, list[dict[str, Any]]] = edge.asked(
+            what, lambda: self._client.get_stock_bars(request), lost=Transient
+        )
+        return found
+
     def _patiently(self, what: str, request: Any) -> dict[str, list[dict[str, Any]]]:
         for attempt in range(ATTEMPTS):
-            self._pace.wait()
             try:
-                found: dict[str, list[dict[str, Any]]] = edge.asked(
-                    what, lambda: self._client.get_stock_bars(request), lost=Transient
-                )
-                return found
+                return self._ask(what, request)
             except Transient:
                 if attempt == ATTEMPTS - 1:
                     raise

@@ -6,29 +6,14 @@ silently: what found no room is counted.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from tools import alpaca as edge
+from tools.market.live_bar import LiveBar
 from tools.stream import StreamThread
 
 ROOM = 100_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveBar:
-    """A minute of one symbol as it arrived, unchecked; `start` is its start, UTC."""
-
-    symbol: str
-    start: datetime
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    received_at: datetime
-    revised: bool = False
 
 
 class AlpacaBarStream(StreamThread[LiveBar]):

@@ -1,0 +1,216 @@
+"""The minutes of a session as they happen: wait for the bars, decide, order, agree, and again.
+
+Invariants: a minute is decided once, after its bars are known (`feed`) and kept (`minutes`), by
+the cycle that a replay runs; what the broker filled is booked before, what was decided is ordered
+after; nothing waits for a model but a verdict. Between minutes orders are looked after, and a
+person's word is obeyed within a second.
+
+A process may end anywhere: the next one takes up the ledger and the broker's truth and catches up
+with the minutes that it missed. Their bars are old by then, so they open nothing. When the ledger
+cannot be written, or anything else fails that another process would get over, the loop does the
+same in place: it forgets what it knows and takes up again. Exits need no loop: stop and target
+rest at the broker.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from advisor.cycle import CycleDependencies, ask_if_due, run_cycle
+from advisor.lanes import Lane, TradingDay
+from advisor.live.clock import LiveClock
+from advisor.live.feed import LiveFeed
+from advisor.live.minutes import SessionBars
+from advisor.live.telling import Telling
+from advisor.session import enter, run_day
+from advisor.settings import LiveSettings
+from advisor.trading import Trading
+from quant_core.calendar import to_datetime
+from quant_core.exchange import END_OF_DAY
+from tools.broker.book import OrderUpdate
+from tools.errors import AdvisorError, BadInput, NotConfigured
+from tools.stream import StreamThread
+
+Ended = Literal["closed", "stopped"]
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+ONE_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The lanes of a session, as the ledger has them, and the broker's side of one of them."""
+
+    lanes: tuple[Lane, ...]
+    trading: Trading | None
+
+    @property
+    def at_work(self) -> list[Lane]:
+        """The lanes that go from minute to minute, in their order."""
+        return [lane for lane in self.lanes if not lane.hindsight]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a session works with. `take_up` makes its lanes from the ledger, as often as asked.
+
+    `updates` tells that something happened to an order; what did is asked of the broker.
+    """
+
+    day: TradingDay
+    bars: SessionBars
+    feed: LiveFeed
+    deps: CycleDependencies
+    take_up: Callable[[], Crew]
+    updates: StreamThread[OrderUpdate] | None
+    telling: Telling
+    settings: LiveSettings
+
+
+class LiveSession:
+    """One session; `run` returns when it has closed, or when it is stopped."""
+
+    def __init__(self, parts: Parts, clock: LiveClock, stop: threading.Event) -> None:
+        """Nothing is taken up yet. When `stop` is set, `run` ends after the step it is in."""
+        self._parts, self._clock, self._stop = parts, clock, stop
+        self._crew = Crew((), None)
+        self._settle_at = self._gaps = 0.0
+        self._pause = FIRST_PAUSE
+        self._pause_between_looks = timedelta(seconds=parts.settings.look_seconds)
+
+    def run(self) -> Ended:
+        """The minutes that are left of the session.
+
+        Raises BookMismatch and Transient from its start (`Trading.start`), BadInput and
+        NotConfigured from anywhere; gets over everything else.
+        """
+        self._take_up()
+        while not self._stop.is_set() and not self._is_over():
+            try:
+                self._minute()
+                self._pause = FIRST_PAUSE
+            except (BadInput, NotConfigured):
+                raise
+            except (AdvisorError, OSError) as error:
+                self._recover(error)
+        if self._stop.is_set():
+            return "stopped"
+        self._close()
+        return "closed"
+
+    # The way of one minute
+
+    def _minute(self) -> None:
+        parts, row = self._parts, self._row()
+        due = [lane for lane in self._crew.at_work if lane.row == row]
+        for lane in due:
+            ask_if_due(lane, parts.day, parts.deps.settings)
+        if not self._wait_for(row):
+            return
+        now = self._clock.now()
+        self._settle(now)
+        day = self._see(row)
+        late = now - self._closed(row)
+        # Within the next minute bars are as fresh as bars can be, and decided as in a replay.
+        age = late.total_seconds() if late >= ONE_MINUTE else 0.0
+        for lane in due:
+            run_cycle(lane, day, row + 1, parts.deps, age)
+        if self._crew.trading is not None:
+            self._crew.trading.send(self._clock.now())
+            self._crew.trading.agree(self._clock.now())
+        parts.telling.minute(self._crew.lanes, day, row, self._clock.now())
+
+    def _see(self, row: int) -> TradingDay:
+        """The day as it is known at the close of a minute."""
+        day = replace(self._parts.day, grid=self._parts.bars.take(row))
+        self._parts = replace(self._parts, day=day)
+        return day
+
+    def _wait_for(self, row: int) -> bool:
+        """Look after orders until a minute is known; False when it is time to stop."""
+        while not self._stop.is_set():
+            now = self._clock.now()
+            self._look(now)
+            if self._parts.feed.ready(row, now):
+                return True
+            until, closed = now + self._pause_between_looks, self._closed(row)
+            self._clock.wait(self._stop, min(until, closed) if now < closed else until)
+        return False
+
+    def _look(self, now: datetime) -> None:
+        """What is done between minutes."""
+        self._parts.feed.listen(now)
+        blind = self._go_flat_blind(now)
+        if blind or self._was_told() or self._clock.monotonic() >= self._settle_at:
+            self._settle(now)
+        self._parts.telling.since(self._crew.lanes, now)
+
+    def _settle(self, now: datetime) -> None:
+        if self._crew.trading is not None:
+            self._crew.trading.settle(now)
+        self._settle_at = self._clock.monotonic() + self._parts.settings.settle_seconds
+
+    def _was_told(self) -> bool:
+        """Whether the broker said that something happened, or may have said it unheard."""
+        updates = self._parts.updates
+        if updates is None:
+            return False
+        told = len(updates.drain())
+        gaps = updates.state().connections + updates.unread
+        told, self._gaps = told + (gaps != self._gaps), gaps
+        return told > 0
+
+    def _go_flat_blind(self, now: datetime) -> bool:
+        """Close what is open when it is time to be flat and the minutes stand still."""
+        day = self._parts.day
+        flat_at = to_datetime(day.session.open + int(day.clock["flat_from"][0]))
+        trading = self._crew.trading
+        if trading is None or now < flat_at + ONE_MINUTE:
+            return False
+        return trading.close_all(END_OF_DAY)
+
+    # Beginning, getting over, ending
+
+    def _take_up(self) -> None:
+        crew = self._parts.take_up()
+        for lane in crew.at_work:
+            enter(lane, self._parts.day, self._parts.deps.settings)
+            lane.asking.give_up()  # what was open is on record as lost
+        self._crew = crew
+        self._parts.bars.pass_over(self._row())
+        self._see(self._row() - 1)
+        self._parts.telling.begin(crew.lanes)
+        if crew.trading is not None:
+            crew.trading.start(self._clock.now())
+
+    def _recover(self, error: Exception) -> None:
+        """Another process would get over it; so does this one, after a pause."""
+        self._parts.telling.trouble(error, self._clock.now())
+        until = self._clock.now() + timedelta(seconds=self._pause)
+        while not self._stop.is_set() and self._clock.now() < until:
+            self._clock.wait(self._stop, until)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        try:
+            self._take_up()
+        except (AdvisorError, OSError) as again:
+            self._parts.telling.trouble(again, self._clock.now())
+
+    def _close(self) -> None:
+        """The lanes of hindsight go through the day; then it is over."""
+        day, deps = self._parts.day, self._parts.deps
+        late = [lane for lane in self._crew.lanes if lane.hindsight]
+        run_day(late, day, deps, lambda *_: None)
+        self._parts.telling.close(self._crew.lanes, day, self._clock.now())
+
+    # Questions
+
+    def _row(self) -> int:
+        """The minute that comes next for the lane that is furthest behind."""
+        return min(lane.row for lane in self._crew.at_work)
+
+    def _closed(self, row: int) -> datetime:
+        return to_datetime(self._parts.day.session.open + row + 1)
+
+    def _is_over(self) -> bool:
+        return self._row() >= self._parts.day.session.minutes

@@ -1,0 +1,269 @@
+"""What a live session is made of, opened in order and closed with it.
+
+The account is locked before anything else is touched, and the ledger has one writer. The history
+that a session is seeded from is in the run's folder or named by the user, so a replay of these bars
+and the folder's is a replay of the session.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from advisor.beside import Beside
+from advisor.bootstrap import Advisers, ReplayOptions, advisers, make_lanes
+from advisor.cycle import CycleDependencies, dependencies
+from advisor.lanes import Lane, TradingDay
+from advisor.live.clock import LiveClock
+from advisor.live.feed import LiveFeed
+from advisor.live.freshness import WhileFresh
+from advisor.live.history import History, fetched
+from advisor.live.loop import Crew, LiveSession, Parts
+from advisor.live.minutes import SessionBars
+from advisor.live.standing import adopt_equity, enter_run, take_over
+from advisor.live.telling import Telling
+from advisor.morning_bars import MorningBars
+from advisor.news import open_news
+from advisor.premarket import open_day
+from advisor.replay import LEDGER, MARKET_LANE
+from advisor.settings import AccountSettings, Settings
+from advisor.taking_up import take_up
+from advisor.trading import Trading
+from graph.ports import Progress
+from quant_core.calendar import Session, new_york, to_datetime, xnys
+from quant_core.grid import session_clock
+from tools.broker.alpaca import AlpacaBroker
+from tools.broker.lock import account_lock
+from tools.broker.updates import OrderUpdates
+from tools.errors import NoData, Rejected
+from tools.market.alpaca import AlpacaBars
+from tools.market.alpaca_stream import AlpacaBarStream
+from tools.notify import Alerts, open_channels
+from tools.store.store import Store
+
+Mode = Literal["dry", "paper", "live"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRequest:
+    """What to trade, in which folder, seeded from which bars; without any they are fetched.
+
+    `dry` decides on live bars with simulated fills, and needs no account.
+    """
+
+    mode: Mode
+    folder: Path
+    symbols: tuple[str, ...]
+    bars: tuple[Path, ...] = ()
+    daily: Path | None = None
+
+
+def session_at(now: datetime) -> Session:
+    """The session that is running or comes today; NoData says when the next one is."""
+    calendar = xnys(now.year, now.year + 1)
+    minute = int(now.timestamp() // 60)
+    later = calendar.session(int(np.searchsorted(calendar.closes, minute, side="right")))
+    if new_york(to_datetime(later.open))[:10] == new_york(now)[:10]:
+        return later
+    raise NoData(
+        "no session is running or comes today; the next one opens "
+        f"{new_york(to_datetime(later.open))} New York"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """Everything that is decided about a session before it is opened."""
+
+    request: LiveRequest
+    options: ReplayOptions
+    settings: Settings
+    environment: Mapping[str, str]
+    session: Session
+    clock: LiveClock
+    stop: threading.Event
+    say: Callable[[str], None]
+    watch: Progress | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[LiveSession]:
+        """The session with everything it keeps open; call it when its premarket is due, or later.
+
+        Raises what a user can act on: NotConfigured, Rejected, BadInput, NoData, Transient.
+        """
+        request, settings, clock = self.request, self.settings, self.clock
+        with ExitStack() as stack:
+            alerts = Alerts(open_channels(settings.alerts, self.environment), settings.alert_limits)
+            stack.callback(alerts.close)
+            telling = Telling(self.say, alerts.tell)
+            account = self._account(stack)
+            request.folder.mkdir(parents=True, exist_ok=True)
+            store = stack.enter_context(Store.open(request.folder / LEDGER))
+            run_id = enter_run(
+                store, request.mode, account.number if account else "", request.symbols,
+                self.options, settings,
+            )  # fmt: skip
+            archive = AlpacaBars(
+                self.environment, feed=settings.live.feed, base_url=settings.broker.data_url,
+                clock=clock,
+            )  # fmt: skip
+            morning = self._morning(archive, telling)
+            news = open_news(self.options.news, settings, stack)
+            chosen = stack.enter_context(
+                advisers(
+                    self.options, settings, request.folder, store, run_id, news.reader,
+                    clock=clock, watch=self.watch,
+                )
+            )  # fmt: skip
+            self._prepare(store, run_id, chosen, morning)
+            bars = SessionBars(
+                request.folder / "bars", self.session, morning.calendar, morning.minutes, settings
+            )
+            deps = dependencies(run_id, settings, store)
+            yield LiveSession(
+                Parts(
+                    day=TradingDay(
+                        session=self.session,
+                        grid=bars.take(-1),
+                        snapshots=morning.morning.snapshots,
+                        clock=session_clock(self.session, settings.stdev),
+                    ),
+                    bars=bars,
+                    feed=LiveFeed(
+                        self._stream(stack), archive, bars, self.session, settings.live, alerts.tell
+                    ),
+                    deps=deps,
+                    take_up=lambda: self._crew(store, deps, chosen, account, telling, alerts),
+                    updates=self._updates(stack),
+                    telling=telling,
+                    settings=settings.live,
+                ),
+                clock,
+                self.stop,
+            )
+
+    def _account(self, stack: ExitStack) -> "_Account | None":
+        """The account, locked; None for a dry session."""
+        mode = self.request.mode
+        if mode == "dry":
+            return None
+        url = self.settings.broker.base_url
+        broker = AlpacaBroker(self.environment, mode=mode, base_url=url, clock=self.clock)
+        account = broker.account()
+        if account.blocked:
+            raise Rejected(
+                f"account {account.number} may not trade: {account.blocked}; Alpaca's dashboard "
+                "says why"
+            )
+        stack.enter_context(account_lock(self.settings.spending.place().parent, account.number))
+        return _Account(broker, account.number)
+
+    def _morning(self, archive: AlpacaBars, telling: Telling) -> MorningBars:
+        """What is known before the session, from the given bars or from those that are fetched."""
+        request, live = self.request, self.settings.live
+
+        def tell(text: str) -> None:
+            telling.say(text, self.clock.now())
+
+        if request.bars:
+            history = History(bars=request.bars, daily=request.daily)
+        else:
+            lake, count = request.folder / "history", live.history_sessions
+            history = fetched(archive, request.symbols, lake, self.session, count, tell)
+            if request.daily:
+                history = replace(history, daily=request.daily)
+        morning = history.morning(request.symbols, self.session, self.settings)
+        for note in morning.notes:
+            tell(f"note: {note}")
+        return morning
+
+    def _prepare(self, store: Store, run_id: str, chosen: Advisers, morning: MorningBars) -> None:
+        """Prepare the day, unless a process did so already."""
+        known = store.snapshots(run_id, MARKET_LANE, as_of=to_datetime(self.session.close))
+        if any(snapshot.date == self.session.date for snapshot in known):
+            return
+        opening = [*morning.morning.snapshots, *open_day(chosen, morning.morning)]
+        store.commit_cycle(run_id, MARKET_LANE, None, opening, None)
+
+    def _stream(self, stack: ExitStack) -> AlpacaBarStream:
+        settings = self.settings
+        stream = AlpacaBarStream(
+            self.environment, self.request.symbols, feed=settings.live.feed,
+            url=settings.broker.bar_stream_url,
+        )  # fmt: skip
+        stream.start()
+        stack.callback(stream.close)
+        return stream
+
+    def _updates(self, stack: ExitStack) -> OrderUpdates | None:
+        mode = self.request.mode
+        if mode == "dry":
+            return None
+        url = self.settings.broker.order_stream_url
+        updates = OrderUpdates(self.environment, mode=mode, url=url)
+        updates.start()
+        stack.callback(updates.close)
+        return updates
+
+    def _crew(
+        self,
+        store: Store,
+        deps: CycleDependencies,
+        chosen: Advisers,
+        account: "_Account | None",
+        telling: Telling,
+        alerts: Alerts,
+    ) -> Crew:
+        """The lanes as the ledger has them, and the broker's side of the one that trades."""
+        lanes = self._lanes(store, deps.run_id, chosen, account, telling)
+        if account is None:
+            return Crew(lanes, None)
+        lanes[0].external = True
+        trading = Trading(
+            lanes[0], self.request.symbols, deps.rules, store, deps.run_id, account.broker,
+            unknown=self.settings.broker.unknown, alert=alerts.tell,
+        )  # fmt: skip
+        return Crew(lanes, trading)
+
+    def _lanes(
+        self,
+        store: Store,
+        run_id: str,
+        chosen: Advisers,
+        account: "_Account | None",
+        telling: Telling,
+    ) -> tuple[Lane, ...]:
+        """Lanes with a past go on with it; new ones begin with the account's equity."""
+        settings, session = self.settings, self.session
+        equity = settings.account.start_equity
+        if account is not None:
+            equity = account.broker.account().equity
+            start = AccountSettings(start_equity=equity)
+            settings = settings.model_copy(update={"account": start})
+        if isinstance(chosen.asking, Beside):
+            limit = timedelta(seconds=settings.analysis.deadline_seconds)
+            chosen = replace(chosen, asking=WhileFresh(chosen.asking, self.clock, limit))
+        lanes = make_lanes(len(self.request.symbols), self.options, settings, chosen)
+        take_up(store, run_id, lanes, to_datetime(session.close))
+        take_over(store, run_id, lanes, session.date)
+        if account is not None and lanes[0].day != session.date:
+            differs = adopt_equity(lanes[0].desk, equity)
+            if abs(differs) >= 0.01:
+                told = (
+                    f"the broker's equity, ${equity:,.2f}, differs by ${differs:+,.2f}: taken over"
+                )
+                telling.say(told, self.clock.now())
+        return lanes
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """A broker's account that is locked."""
+
+    broker: AlpacaBroker
+    number: str
