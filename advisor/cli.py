@@ -16,6 +16,7 @@ from advisor.commands import (
     backtest,
     chat,
     check,
+    control,
     data,
     doctor,
     evaluate,
@@ -47,6 +48,8 @@ app.command("sweep")(sweep.sweep)
 app.command("demo")(replay.demo)
 app.command("evaluate")(evaluate.evaluate)
 app.command("serve")(serve.serve)
+app.command("halt")(control.halt)
+app.command("resume")(control.resume)
 app.command("ask")(chat.ask)
 app.command("chat")(chat.chat)
 app.command("settings")(settings.settings)

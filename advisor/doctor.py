@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from advisor.gates import gates
 from advisor.settings import Settings
 from quant_core.calendar import new_york, to_datetime, xnys
 from tools.broker.alpaca import AlpacaBroker
@@ -60,6 +61,7 @@ def examine(
         "ledger": lambda: _ledger(ledger),
         "broker": lambda: _broker(broker, settings),
         "clock": lambda: _clock(broker),
+        "live money": lambda: _live_money(broker, settings, environment),
         "model": lambda: _model(settings, environment),
         "alerts": lambda: _alerts(settings, environment),
     }
@@ -181,6 +183,28 @@ def _clock(broker: AlpacaBroker | str) -> Finding:
         outcome="fail" if late else "ok",
         found=f"{skew.total_seconds():.2f} s from the broker's",
         todo="set this machine's clock (NTP): decisions are stamped with it" if late else "",
+    )
+
+
+def _live_money(
+    broker: AlpacaBroker | str, settings: Settings, environment: Mapping[str, str]
+) -> Finding:
+    """The three gates; a paper account is not held against an approval for the live one."""
+    mode = settings.broker.mode
+    live = broker if isinstance(broker, AlpacaBroker) and mode == "live" else None
+    account = live.account() if live else None
+    place = Path(settings.broker.approval_file).expanduser()
+    found = gates(mode, environment, place, account, datetime.now(UTC))
+    closed = [f"{one.name}: {one.closed}" for one in found if one.closed]
+    if not closed:
+        told = "all three gates are open: this machine trades live money"
+        return Finding(check="live money", outcome="warn", found=told)
+    return Finding(
+        check="live money",
+        outcome="warn" if mode == "live" else "off",
+        found=f"locked, {len(closed)} of {len(found)} gates are closed"
+        + ("" if mode == "live" else "; paper is traded"),
+        todo="; ".join(closed),
     )
 
 

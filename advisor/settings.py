@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from advisor.gates import VARIABLE as LIVE_MONEY
 from quant_core.parameters import FillRules, PremarketParameters, RiskLimits, StdevParameters
 from rag.parameters import RagParameters
 from tools.errors import BadInput
@@ -28,7 +29,7 @@ from tools.notify.channels import PASSWORD, WEBHOOK
 
 ENVIRONMENT_PREFIX = "ADVISOR_"
 LISTS = {"watchlist", "llm.models", "alerts.recipients", "api.cors_origins"}
-NOT_SETTINGS = {"ADVISOR_CONFIG", "ADVISOR_TEST_DATA", PASSWORD, WEBHOOK}
+NOT_SETTINGS = {"ADVISOR_CONFIG", "ADVISOR_TEST_DATA", LIVE_MONEY, PASSWORD, WEBHOOK}
 
 
 class _Group(BaseModel):
@@ -98,6 +99,7 @@ class BrokerSettings(_Group):
 
     `unknown` is what becomes of positions and orders in the watchlist that were not sent from
     here: they stop the session (`report`), or positions are taken over and orders cancelled.
+    `approval_file` is the third gate before live money, see `advisor.gates`.
     """
 
     mode: Literal["paper", "live"] = "paper"
@@ -106,6 +108,7 @@ class BrokerSettings(_Group):
     bar_stream_url: str | None = None
     order_stream_url: str | None = None
     unknown: Literal["report", "adopt"] = "report"
+    approval_file: str = Field("advisor-live-approval.toml", min_length=1)
 
 
 class LiveSettings(_Group):

@@ -171,13 +171,19 @@ def mark(slots: np.ndarray, account: Any) -> None:
 
 
 @compiled
+def too_deep(account: Any, rules: Any) -> bool:
+    """Whether the fall from the peak is beyond its limit."""
+    fall = account.peak - account.equity
+    return bool(fall > rules.max_drawdown_percent / 100.0 * account.peak)
+
+
+@compiled
 def account_breach(account: Any, rules: Any) -> int:
     """KILL or DRAWDOWN where the marked account breaks that limit, else 0 (R48)."""
     loss = account.session_equity - account.equity
     if loss > rules.kill_loss_percent / 100.0 * account.session_equity:
         return KILL
-    fall = account.peak - account.equity
-    return DRAWDOWN if fall > rules.max_drawdown_percent / 100.0 * account.peak else 0
+    return DRAWDOWN if too_deep(account, rules) else 0
 
 
 @compiled

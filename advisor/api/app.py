@@ -19,12 +19,13 @@ from advisor import __version__
 from advisor.api import problems, schemas
 from advisor.api.gate import Gate
 from advisor.api.parts import Parts
-from advisor.api.routes import market, money, quality, records, stream, system, talk
+from advisor.api.routes import control, market, money, quality, records, stream, system, talk
 
 COMPRESS_FROM = 1_000
 THREADS = 6
 _DESCRIPTION = """
-Everything an advisor's ledger holds, for a portfolio site, a dashboard or a script. It only reads.
+Everything an advisor's ledger holds, for a portfolio site, a dashboard or a script. It only reads,
+but for `POST /api/halt` and `/api/resume`, which need a key with the scope admin.
 
 **Conventions.** Times are UTC (ISO 8601, `Z`); a bar's time is its first instant. Dates are New
 York trading days. Money is a JSON number with exactly the ledger's digits; `null` is "undefined",
@@ -52,7 +53,7 @@ def create_app(parts: Parts) -> FastAPI:
         Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
         Security(HTTPBearer(auto_error=False)),
     ]
-    for module in (records, money, quality, market, stream, talk, system):
+    for module in (records, money, quality, market, stream, talk, control, system):
         app.include_router(module.router, dependencies=keyed)
     app.include_router(system.open_router)
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_FROM, compresslevel=1)

@@ -26,6 +26,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 OPEN = {"/api/health", "/openapi.json"}
+UNCOUNTED = {"/api/halt"}  # an allowance that is used up must not keep anybody from halting
 LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -115,7 +116,8 @@ class Gate:
                 "Send a key in X-API-Key, or as a bearer token; `advisor keys create` makes one.",
                 {"WWW-Authenticate": 'Bearer realm="advisor"'},
             )  # fmt: skip
-        if wait := self._allowance.take(key.id, key.requests_per_minute):
+        wait = self._allowance.take(key.id, key.requests_per_minute)
+        if wait and request.url.path not in UNCOUNTED:
             raise too_many(wait, "requests of this key")
         return Caller(key.name, _SCOPES[key.scope])
 
@@ -125,7 +127,10 @@ def require(request: Request, scope: str) -> None:
     caller: Caller = request.state.caller
     if scope not in caller.scopes:
         raise ProblemError(
-            403, "scope-missing", f"This needs a key with the scope admin; {caller.name} has read."
+            403,
+            "scope-missing",
+            f"This needs a key with the scope admin; {caller.name} has read. "
+            "`advisor keys create NAME --scope admin` makes one.",
         )
 
 

@@ -9,6 +9,7 @@ from advisor.api.desk import Desk
 from advisor.api.keys import KeyFile
 from advisor.api.metrics import Metrics
 from advisor.api.view import LedgerView
+from advisor.control import Control
 from advisor.settings import ApiSettings
 
 
@@ -16,7 +17,8 @@ from advisor.settings import ApiSettings
 class Parts:
     """The parts of a running API. `chat` None: questions are answered with what to do about it.
 
-    `public` says that it listens beyond this machine, where every caller needs a key.
+    `control` is that of the ledger's folder; None where it has none, so that nothing can be halted
+    from here. `public` says that it listens beyond this machine, where every caller needs a key.
     """
 
     view: LedgerView
@@ -25,6 +27,7 @@ class Parts:
     keys: KeyFile
     metrics: Metrics
     chat: Chat | None = None
+    control: Control | None = None
     public: bool = False
     answers: Answers = field(default_factory=Answers)
     desk: Desk = field(init=False)

@@ -721,6 +721,31 @@ class Component(Answer):
     detail: str
 
 
+class HaltRequest(BaseModel):
+    """A halt: no new entries; positions keep their stops and targets, or are closed at market."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"reason": "fed day", "flatten": False}]},
+    )
+
+    reason: str = Field("", max_length=500, description="Why; the ledger keeps it.")
+    flatten: bool = Field(False, description="Also close every position at market.")
+
+
+class Control(Answer):
+    """What a person asked of the session, and whether it has been done."""
+
+    asked: Literal["halt", "resume"]
+    by: str = Field(examples=["ann"])
+    at: datetime
+    reason: str = Field(description="Empty for a resume.", examples=["fed day"])
+    flatten: bool = Field(description="Whether positions are closed as well.")
+    applied: bool = Field(
+        description="false: the session has not done it yet, or does not run; it will at its start."
+    )
+
+
 class Health(Answer):
     """Whether the parts work; `ok` overall when none that is configured is degraded or down."""
 
@@ -728,6 +753,12 @@ class Health(Answer):
     version: str
     time: datetime
     components: list[Component]
+    control: Control | None = Field(
+        None, description="The halt that is in force, or a resume that waits; null: neither."
+    )
+    can_halt: bool = Field(
+        False, description="Whether there is a session that POST /api/halt would halt."
+    )
 
 
 # Chat

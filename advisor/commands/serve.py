@@ -74,6 +74,7 @@ def _run(
     from advisor.api.metrics import Metrics
     from advisor.api.parts import Parts
     from advisor.api.view import LedgerView
+    from advisor.control import Control
     from tools.errors import BadInput
     from tools.store.paging import Pages
     from tools.store.store import Store
@@ -94,7 +95,7 @@ def _run(
         )
         parts = Parts(
             view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(),
-            chat=chat, public=public,
+            chat=chat, control=Control(folder) if folder else None, public=public,
         )  # fmt: skip
         keyed = public or bool(keys.listed())
         application: Any = create_app(parts)

@@ -72,6 +72,25 @@ def test_what_is_wrong_fails_and_the_other_checks_are_made(
     assert "refused the keys" in examined()[1]["broker"]["found"]
 
 
+def test_the_gates_before_live_money_are_shown(
+    server: AlpacaStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gates = examined("--folder", tmp_path)[1]["live money"]
+    assert (gates["outcome"], gates["found"]) == (
+        "off", "locked, 3 of 3 gates are closed; paper is traded",
+    )  # fmt: skip
+    approval = tmp_path / "approval.toml"
+    approval.write_text(
+        'account = "PA0000000001"\napproved_by = "Ann"\nexpires = 2999-01-01\nmax_equity = 2e5\n'
+    )
+    monkeypatch.setenv("ADVISOR_BROKER__MODE", "live")
+    monkeypatch.setenv("ADVISOR_BROKER__APPROVAL_FILE", str(approval))
+    gates = examined("--folder", tmp_path)[1]["live money"]
+    assert (gates["outcome"], gates["found"]) == ("warn", "locked, 1 of 3 gates are closed")
+    monkeypatch.setenv("ADVISOR_LIVE_MONEY", "I-accept-the-risk")
+    assert "trades live money" in examined("--folder", tmp_path)[1]["live money"]["found"]
+
+
 @pytest.mark.slow
 def test_a_ledger_is_read_again_whole(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["demo", "--out", str(tmp_path)]).exit_code == 0

@@ -15,6 +15,7 @@ from advisor.api.asking import READS, ThePartsOf, TheView
 from advisor.api.gate import require
 from advisor.api.parts import Parts
 from advisor.api.problems import ProblemError, documented
+from advisor.api.routes import control
 from advisor.api.view import LATEST, LedgerView
 from advisor.settings import explain_settings
 from quant_core.types import Status
@@ -110,6 +111,7 @@ def health(parts: ThePartsOf) -> Response:
     components = [
         _ledger(parts),
         _run_state(parts),
+        _trading(parts),
         _premarket(parts),
         _model(parts),
         schemas.Component(
@@ -125,8 +127,9 @@ def health(parts: ThePartsOf) -> Response:
     states = {one.state for one in components}
     status = "down" if "down" in states else "degraded" if "degraded" in states else "ok"
     body = schemas.Health(
-        status=status, version=__version__, time=datetime.now(UTC), components=components
-    )
+        status=status, version=__version__, time=datetime.now(UTC), components=components,
+        control=control.shown(parts), can_halt=control.can_halt(parts),
+    )  # fmt: skip
     return Response(
         body.model_dump_json(),
         status_code=503 if status == "down" else 200,
@@ -163,6 +166,26 @@ def _run_state(parts: Parts) -> schemas.Component:
             name="run", state="ok", detail=f"{scope.run.run.kind}, {scope.run.run.status}"
         )
     return _live(scope.place, newest)
+
+
+def _trading(parts: Parts) -> schemas.Component:
+    """Whether the session may enter trades: a halt that was asked for counts before it is done."""
+    if not control.can_halt(parts):
+        return _nothing("trading", "no session that trades an account is served")
+    asked = control.shown(parts)
+    try:
+        halted = control.is_halted(parts)
+    except (AdvisorError, ProblemError):
+        return schemas.Component(name="trading", state="down", detail="the ledger cannot be read")
+    if asked is not None and asked.asked == "halt":
+        done = "HALTED" if asked.applied else "a halt waits for the session"
+        detail = f"{done}, by {asked.by} at {asked.at:%Y-%m-%d %H:%M:%S} UTC: {asked.reason or '-'}"
+    elif asked is not None:
+        detail = f"a resume by {asked.by} waits for the session"
+    else:
+        detail = "HALTED by its own limits" if halted else "entries are let through"
+    state = "degraded" if asked is not None or halted else "ok"
+    return schemas.Component(name="trading", state=state, detail=detail)
 
 
 def _premarket(parts: Parts) -> schemas.Component:

@@ -12,6 +12,7 @@ from advisor.api.keys import KeyFile
 from advisor.api.metrics import Metrics
 from advisor.api.parts import Parts
 from advisor.api.view import LedgerView
+from advisor.control import Control
 from advisor.settings import ApiSettings
 from tools.store import Store
 from tools.store.paging import Pages
@@ -27,7 +28,7 @@ def api(
     chat: Chat | None = None,
     settings: ApiSettings | None = None,
 ) -> FastAPI:
-    """The application over an open ledger, with its key file in a folder."""
+    """The application over an open ledger, with its key file, and what is asked, in a folder."""
     return create_app(
         Parts(
             view=LedgerView(Pages(store)),
@@ -36,6 +37,7 @@ def api(
             keys=KeyFile(folder / "keys.json"),
             metrics=Metrics(),
             chat=chat,
+            control=Control(folder),
             public=public,
         )
     )
