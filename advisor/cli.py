@@ -25,6 +25,7 @@ from advisor.commands import (
     index,
     keys,
     ledger,
+    live,
     news,
     premarket,
     replay,
@@ -47,6 +48,7 @@ app.command("backtest")(backtest.backtest)
 app.command("sweep")(sweep.sweep)
 app.command("demo")(replay.demo)
 app.command("evaluate")(evaluate.evaluate)
+app.command("live")(live.live)
 app.command("serve")(serve.serve)
 app.command("halt")(control.halt)
 app.command("resume")(control.resume)

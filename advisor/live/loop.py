@@ -18,7 +18,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from advisor.control import Control
 from advisor.cycle import CycleDependencies, ask_if_due, run_cycle
+from advisor.halting import obey
 from advisor.lanes import Lane, TradingDay
 from advisor.live.clock import LiveClock
 from advisor.live.feed import LiveFeed
@@ -31,6 +33,7 @@ from quant_core.calendar import to_datetime
 from quant_core.exchange import END_OF_DAY
 from tools.broker.book import OrderUpdate
 from tools.errors import AdvisorError, BadInput, NotConfigured
+from tools.ports import Ledger
 from tools.stream import StreamThread
 
 Ended = Literal["closed", "stopped"]
@@ -55,6 +58,7 @@ class Crew:
 class Parts:
     """What a session works with. `take_up` makes its lanes from the ledger, as often as asked.
 
+    `control` is what a person wants.
     `updates` tells that something happened to an order; what did is asked of the broker.
     """
 
@@ -62,7 +66,9 @@ class Parts:
     bars: SessionBars
     feed: LiveFeed
     deps: CycleDependencies
+    ledger: Ledger
     take_up: Callable[[], Crew]
+    control: Control
     updates: StreamThread[OrderUpdate] | None
     telling: Telling
     settings: LiveSettings
@@ -141,10 +147,19 @@ class LiveSession:
     def _look(self, now: datetime) -> None:
         """What is done between minutes."""
         self._parts.feed.listen(now)
-        blind = self._go_flat_blind(now)
-        if blind or self._was_told() or self._clock.monotonic() >= self._settle_at:
+        obeyed, blind = self._obey(now), self._go_flat_blind(now)
+        if obeyed or blind or self._was_told() or self._clock.monotonic() >= self._settle_at:
             self._settle(now)
         self._parts.telling.since(self._crew.lanes, now)
+
+    def _obey(self, now: datetime) -> bool:
+        """Halt or resume the lane that trades, if a person asked for it."""
+        parts = self._parts
+        asked = obey(
+            parts.control, self._crew.lanes[:1], parts.bars.symbols, parts.deps.rules,
+            parts.ledger, parts.deps.run_id, now,
+        )  # fmt: skip
+        return asked is not None
 
     def _settle(self, now: datetime) -> None:
         if self._crew.trading is not None:

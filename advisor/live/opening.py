@@ -17,7 +17,9 @@ import numpy as np
 
 from advisor.beside import Beside
 from advisor.bootstrap import Advisers, ReplayOptions, advisers, make_lanes
+from advisor.control import Control
 from advisor.cycle import CycleDependencies, dependencies
+from advisor.gates import open_gates
 from advisor.lanes import Lane, TradingDay
 from advisor.live.clock import LiveClock
 from advisor.live.feed import LiveFeed
@@ -138,6 +140,8 @@ class Opening:
                         self._stream(stack), archive, bars, self.session, settings.live, alerts.tell
                     ),
                     deps=deps,
+                    ledger=store,
+                    control=Control(request.folder),
                     take_up=lambda: self._crew(store, deps, chosen, account, telling, alerts),
                     updates=self._updates(stack),
                     telling=telling,
@@ -155,6 +159,9 @@ class Opening:
         url = self.settings.broker.base_url
         broker = AlpacaBroker(self.environment, mode=mode, base_url=url, clock=self.clock)
         account = broker.account()
+        if mode == "live":
+            approval = Path(self.settings.broker.approval_file).expanduser()
+            open_gates(mode, self.environment, approval, account, self.clock.now())
         if account.blocked:
             raise Rejected(
                 f"account {account.number} may not trade: {account.blocked}; Alpaca's dashboard "
