@@ -73,7 +73,7 @@ class Theatre:
             "base_url": self.rest.url, "data_url": self.rest.url,
             "bar_stream_url": self.bars.url, "order_stream_url": self.updates.url,
         }  # fmt: skip
-        live = {"look_seconds": 30.0, "settle_seconds": 30.0}
+        live = {"look_seconds": 30.0, "settle_seconds": 60.0}
         spending = {"file": str(self.folder / "state" / "spending.sqlite")}
         values = {"broker": broker, "live": live, "spending": spending}
         for name, more in groups.items():
