@@ -15,6 +15,7 @@ from advisor.lanes import Lane, TradingDay
 from advisor.market import Market
 from advisor.pacing import PacedClock
 from advisor.settings import Settings
+from advisor.sources import earnings, sectors
 from quant_core.calendar import Session, to_datetime
 from quant_core.engine import open_session
 from quant_core.grid import session_clock
@@ -94,6 +95,10 @@ def enter(lane: Lane, day: TradingDay, settings: Settings) -> None:
         armable=np.array([_armable(snapshot, cap) for snapshot in day.snapshots]),
         average_volume=np.array([snapshot.average_volume for snapshot in day.snapshots]),
         cvar_95=cvar_95(np.array(lane.daily_returns))[0],
+        sector=sectors(settings, [snapshot.symbol for snapshot in day.snapshots]),
+        earnings=earnings(settings, [snapshot.symbol for snapshot in day.snapshots], [day.session])[
+            0
+        ],
     )
 
 

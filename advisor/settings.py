@@ -12,6 +12,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -129,6 +130,33 @@ class LiveSettings(_Group):
     history_sessions: int = Field(30, ge=5, le=500)
 
 
+class SourceSettings(_Group):
+    """What some risk limits need to know and bars do not say; a limit without it does not apply.
+
+    `sectors` names the sector of symbols (one that is not named is a sector of its own), `earnings`
+    the New York dates on which they report, which block entries for `earnings_sessions` sessions
+    before and after.
+    """
+
+    sectors: dict[str, str] = Field(default_factory=dict)
+    earnings: dict[str, tuple[date, ...]] = Field(default_factory=dict)
+    earnings_sessions: int = Field(2, ge=0, le=20)
+
+
+class BrokerLimits(_Group):
+    """When a broker is not sent entries for a while; exits are never held up.
+
+    An entry that slipped by more than `max_slippage_multiple` times `fills.slippage_bps` blocks
+    them for `slippage_block_minutes`; `breaker_failures` failed requests within `breaker_seconds`
+    block them until it has answered for as long.
+    """
+
+    max_slippage_multiple: float = Field(3.0, gt=0)
+    slippage_block_minutes: int = Field(30, ge=1, le=390)
+    breaker_failures: int = Field(5, ge=1, le=1000)
+    breaker_seconds: float = Field(60.0, ge=1, le=3600)
+
+
 class CheckpointSettings(_Group):
     """Where the machines that ask a model keep how far they got.
 
@@ -221,6 +249,7 @@ class Settings(_Group):
     premarket: PremarketParameters = PremarketParameters()
     risk: RiskLimits = RiskLimits()
     fills: FillRules = FillRules()
+    sources: SourceSettings = SourceSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     validation: ValidationSettings = ValidationSettings()
     lanes: LaneSettings = LaneSettings()
@@ -231,6 +260,7 @@ class Settings(_Group):
     llm_prices: PriceList = PriceList()
     spending: SpendingSettings = SpendingSettings()
     broker: BrokerSettings = BrokerSettings()
+    broker_limits: BrokerLimits = BrokerLimits()
     live: LiveSettings = LiveSettings()
     alerts: AlertChannels = AlertChannels()
     alert_limits: AlertLimits = AlertLimits()

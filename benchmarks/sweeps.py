@@ -108,7 +108,7 @@ def _timed(market: Market, *vary: str, workers: int | None = None) -> float:
 def one_pass(market: Market) -> dict[str, float]:
     """One combination through the sessions, again and again."""
     settings = Settings()
-    course = course_of(market, settings.stdev, snapshots_of(market))
+    course = course_of(market, settings.stdev, snapshots_of(market), settings)
     given = premises(course, settings.stdev)
     rules = pack(settings.stdev, settings.risk, settings.fills)
     seconds = []

@@ -39,9 +39,10 @@ class Course(NamedTuple):
     """Sessions laid end to end, in order; D sessions of R rows (minutes) in all, S symbols.
 
     `first` (D + 1,) is where each session begins in the arrays of `grid` (R, S). `htf_trend`,
-    `average_volume`, `atr_percentile` and `complete` (D, S) are the premarket snapshots. `minutes`
-    (M,) are the starts of the minutes in which any symbol has a bar, and `closes` (M, S) every
-    symbol's last close by then.
+    `average_volume`, `atr_percentile` and `complete` (D, S) are the premarket snapshots. `sector`
+    (S,) and `earnings` (D, S) are as `quant_core.desk` numbers them. `minutes` (M,) are the starts
+    of the minutes in which any symbol has a bar, and `closes` (M, S) every symbol's last close by
+    then.
     """
 
     opens: Ints
@@ -51,6 +52,8 @@ class Course(NamedTuple):
     average_volume: Floats
     atr_percentile: Floats
     complete: NDArray[np.bool_]
+    sector: NDArray[np.int16]
+    earnings: NDArray[np.int8]
     minutes: Ints
     closes: Floats
 
@@ -102,7 +105,11 @@ class Book:
 
 
 def lay_course(
-    opens: Sequence[int], grids: Sequence[Grid], snapshots: Sequence[Sequence[Snapshot]]
+    opens: Sequence[int],
+    grids: Sequence[Grid],
+    snapshots: Sequence[Sequence[Snapshot]],
+    sector: NDArray[np.int16],
+    earnings: NDArray[np.int8],
 ) -> Course:
     """Sessions in order as one course; snapshots are per session, in the grid's symbol order."""
     grid = Grid(*(np.concatenate([getattr(one, name) for one in grids]) for name in Grid._fields))
@@ -126,6 +133,8 @@ def lay_course(
         htf_trend=table("htf_trend", np.int8),
         average_volume=table("average_volume", np.float64),
         atr_percentile=table("atr_percentile", np.float64),
+        sector=sector,
+        earnings=earnings,
         complete=np.array([[not one.incomplete for one in day] for day in snapshots]),
         minutes=starts[recorded],
         closes=closes,
@@ -267,8 +276,9 @@ def run_sessions(
     now = account[0]
     for day in range(begin, end):
         begin_session(
-            slots, now, course.htf_trend[day], armable[day], course.average_volume[day], cvar_95
-        )
+            slots, now, course.htf_trend[day], armable[day], course.average_volume[day],
+            course.sector, course.earnings[day], cvar_95,
+        )  # fmt: skip
         now.mr_arm, now.mr_trigger = multipliers[0], multipliers[1]
         now.tc_arm, now.tc_trigger = multipliers[2], multipliers[3]
         now.multipliers_until = FOREVER

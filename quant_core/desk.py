@@ -16,7 +16,12 @@ from quant_core.types import Multipliers, RiskState, State
 IDLE, MR_ARMED, TC_ARMED, TRIGGERED, IN_TRADE, COOLDOWN = range(len(State))
 ACTIVE, REDUCING, HALTED = range(len(RiskState))
 RISK_STATES = tuple(RiskState)
-VERSION = 1
+VERSION = 2
+
+# What is known of a symbol today besides its bars; 0 where no source is configured. Sectors are
+# numbered from 1; a spread of NaN was asked for and not answered.
+NOT_CONFIGURED = 0
+CLEAR, BLACKOUT = 1, 2
 
 # One symbol. `side` and `setup` are fixed at arming and stand until the symbol is idle again.
 # entry_*: an accepted entry waiting for the next open. quantity > 0: an open position, of which
@@ -51,11 +56,14 @@ SLOT = np.dtype(
         ("armable", np.int8),
         ("average_volume", np.float64),
         ("trades_today", np.int64),
+        ("sector", np.int16),
+        ("earnings", np.int8),
+        ("spread", np.float64),
     ]
 )
 
 # The account. `equity` is as of the last marks; the multipliers hold for bars that start before
-# `multipliers_until`, afterwards all are 1.
+# `multipliers_until`, afterwards all are 1. REDUCING lasts until `held_until` at least.
 ACCOUNT = np.dtype(
     [
         ("start_equity", np.float64),
@@ -73,6 +81,7 @@ ACCOUNT = np.dtype(
         ("tc_arm", np.float64),
         ("tc_trigger", np.float64),
         ("multipliers_until", np.int64),
+        ("held_until", np.int64),
     ]
 )
 

@@ -272,6 +272,8 @@ def begin_session(
     htf_trend: np.ndarray,
     armable: np.ndarray,
     average_volume: np.ndarray,
+    sector: np.ndarray,
+    earnings: np.ndarray,
     cvar_95: float,
 ) -> None:
     """`open_session` for kernels; `account` is the record, not its array."""
@@ -291,6 +293,8 @@ def begin_session(
         slot.armable = armable[s]
         slot.average_volume = average_volume[s]
         slot.closed_minute = -1
+        slot.sector = sector[s]
+        slot.earnings = earnings[s]
     account.trades_today = 0
     account.orders_in_minute = 0
     account.session_equity = account.equity
@@ -305,9 +309,11 @@ def _open(
     htf_trend: np.ndarray,
     armable: np.ndarray,
     average_volume: np.ndarray,
+    sector: np.ndarray,
+    earnings: np.ndarray,
     cvar_95: float,
 ) -> None:
-    begin_session(slots, account[0], htf_trend, armable, average_volume, cvar_95)
+    begin_session(slots, account[0], htf_trend, armable, average_volume, sector, earnings, cvar_95)
 
 
 def open_session(
@@ -316,13 +322,22 @@ def open_session(
     armable: np.ndarray,
     average_volume: np.ndarray,
     cvar_95: float,
+    sector: np.ndarray | None = None,
+    earnings: np.ndarray | None = None,
 ) -> None:
-    """Begin a session: every symbol idle (R33), counts at zero, the day's constants in place."""
+    """Begin a session: every symbol idle (R33), counts at zero, the day's constants in place.
+
+    Arrays have shape (symbols,). `sector` and `earnings` are as `quant_core.desk` numbers them;
+    None where no source is configured.
+    """
+    nothing = np.zeros(len(desk.slots))
     _open(
         desk.slots,
         desk.account,
         htf_trend.astype(np.int8),
         armable.astype(np.int8),
         average_volume.astype(np.float64),
+        (nothing if sector is None else sector).astype(np.int16),
+        (nothing if earnings is None else earnings).astype(np.int8),
         float(cvar_95),
     )

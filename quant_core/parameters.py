@@ -108,7 +108,8 @@ class PremarketParameters:
 class RiskLimits:
     """Limits on entries and on the account. Money is dollars; a limit is reached strictly above it.
 
-    `max_cvar_95` is percent of equity a day, inf when not configured.
+    `max_cvar_95` is percent of equity a day, inf when not configured. `max_sector_exposure` is
+    percent of equity, `max_spread` percent of the middle.
     """
 
     max_risk_per_trade: float = 1.0
@@ -129,6 +130,8 @@ class RiskLimits:
     max_bar_age: float = 120.0
     max_z_age: float = 300.0
     max_cvar_95: float = math.inf
+    max_sector_exposure: float = 30.0
+    max_spread: float = 0.1
     trailing_stop: float = 5.0
 
     def __post_init__(self) -> None:
@@ -152,9 +155,11 @@ class RiskLimits:
             "min_average_volume",
             "max_bar_age",
             "max_z_age",
+            "max_spread",
         ):
             _within(self, name, 0, math.inf)
         _whole(self, "max_positions", "max_trades_per_day", "max_trades_per_symbol")
+        _within(self, "max_sector_exposure", 0.01, 100)
         _whole(self, "max_orders_per_minute")
 
 

@@ -117,6 +117,8 @@ class LiveSession:
         now = self._clock.now()
         self._settle(now)
         day = self._see(row)
+        if self._crew.trading is not None:
+            self._crew.trading.judge_slippage(day.grid, day.session.open, row, now)
         late = now - self._closed(row)
         # Within the next minute bars are as fresh as bars can be, and decided as in a replay.
         age = late.total_seconds() if late >= ONE_MINUTE else 0.0

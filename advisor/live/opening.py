@@ -233,6 +233,7 @@ class Opening:
         lanes[0].external = True
         trading = Trading(
             lanes[0], self.request.symbols, deps.rules, store, deps.run_id, account.broker,
+            limits=self.settings.broker_limits, expected_bps=self.settings.fills.slippage_bps,
             unknown=self.settings.broker.unknown, alert=alerts.tell,
         )  # fmt: skip
         return Crew(lanes, trading)

@@ -211,7 +211,7 @@ class _Run:
         self.snapshots: list[list[Snapshot]] = snapshots_of(market)
         self.benchmark = np.array(market.benchmark())
         chosen = combination(settings, (), ())
-        self.course: Course = course_of(market, chosen.playbook, self.snapshots)
+        self.course: Course = course_of(market, chosen.playbook, self.snapshots, settings)
         self.baseline_returns, figures = score_one(
             self.course, chosen, settings.account.start_equity
         )
@@ -243,7 +243,7 @@ class _Run:
         same = (playbook.window, playbook.minimum_closes) == (
             market.playbook.window, market.playbook.minimum_closes,
         )  # fmt: skip
-        return self.course if same else course_of(market, playbook, self.snapshots)
+        return self.course if same else course_of(market, playbook, self.snapshots, self.settings)
 
     def rows(self, scored: Scored) -> pa.Table:
         """A batch as rows of the results: number, values, metrics, daily returns."""

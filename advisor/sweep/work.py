@@ -14,6 +14,7 @@ import numpy as np
 
 from advisor.market import Market
 from advisor.settings import Settings
+from advisor.sources import earnings, sectors
 from advisor.sweep.space import Chosen, combination, rules_table
 from quant_core.backtest import Course, lay_course, premises, run_through
 from quant_core.bars import Floats, Ints
@@ -49,7 +50,10 @@ class Scored:
 
 
 def course_of(
-    market: Market, playbook: StdevParameters, snapshots: Sequence[Sequence[Snapshot]]
+    market: Market,
+    playbook: StdevParameters,
+    snapshots: Sequence[Sequence[Snapshot]],
+    settings: Settings,
 ) -> Course:
     """A market's sessions end to end, with the band of these parameters."""
     tracks = market.tracks
@@ -60,7 +64,13 @@ def course_of(
             Track.of(bars, market.calendar, playbook, first, period) for bars in market.minutes
         )
     grids = [session_grid(tracks, market.calendar, market.index(s)) for s in market.sessions]
-    return lay_course([session.open for session in market.sessions], grids, snapshots)
+    return lay_course(
+        [session.open for session in market.sessions],
+        grids,
+        snapshots,
+        sectors(settings, market.symbols),
+        earnings(settings, market.symbols, market.sessions),
+    )
 
 
 def snapshots_of(market: Market) -> list[list[Snapshot]]:

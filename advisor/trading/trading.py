@@ -5,25 +5,34 @@
     send       after every cycle: the entries it decided on
     agree      every minute: a difference stops new entries until it is gone
 
+New entries also stop while the broker keeps failing (a circuit breaker over all requests), and for
+a while after an entry slipped by much more than expected. Both are REDUCING, on record with why.
+
 Each step may end anywhere, with the process or with an error of the broker: all it knew is in the
 ledger, and the next step takes it up from there.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from advisor.lanes import Lane
+from advisor.settings import BrokerLimits
 from advisor.trading.agreement import Agreement, Policy
 from advisor.trading.book import Book
 from advisor.trading.guard import Guard
 from advisor.trading.sending import Sender
+from advisor.trading.watched import WatchedBroker
+from quant_core.calendar import new_york, to_minute
 from quant_core.desk import ACTIVE, REDUCING, RISK_STATES
-from quant_core.types import RiskChange
+from quant_core.grid import Grid
+from quant_core.types import Fill, RiskChange
 from tools.errors import Ambiguous, BookMismatch, Transient
 from tools.notify.alerts import Alert, Severity
 from tools.ports import Broker, Ledger
+
+ENTRY = "entry"  # the reason of a fill that opens
 
 
 class Trading:
@@ -38,10 +47,20 @@ class Trading:
         run_id: str,
         broker: Broker,
         *,
+        limits: BrokerLimits,
+        expected_bps: float,
         unknown: Policy = "report",
         alert: Callable[[Alert], None] = lambda _: None,
     ) -> None:
-        """`symbols` in desk order; `unknown` is the policy for what was not sent from here."""
+        """`symbols` in desk order; `unknown` is the policy for what was not sent from here.
+
+        `expected_bps` is the slippage that an entry may be expected to have.
+        """
+        self._broker = WatchedBroker(broker, limits.breaker_failures, limits.breaker_seconds)
+        broker = self._broker
+        self._limits, self._worst_bps = limits, limits.max_slippage_multiple * expected_bps
+        self._seen = len(lane.records)
+        self._unjudged: list[Fill] = []
         self._book = Book(lane, symbols, rules, ledger, run_id)
         self._sender = Sender(self._book, broker)
         self._guard = Guard(self._book, broker, self._sender, self._tell)
@@ -54,7 +73,7 @@ class Trading:
 
         Transient when the broker cannot be asked.
         """
-        self._now = now
+        self._now = self._broker.now = now
         self._book.take_up()
         differences = self._agreement.differences(now)
         if differences:
@@ -77,6 +96,34 @@ class Trading:
         """Compare with the broker: a difference blocks entries, its end lets them pass again."""
         return self._step(now, self._agree)
 
+    def judge_slippage(self, grid: Grid, opening: int, row: int, now: datetime) -> None:
+        """Stop entries for a while where one slipped by too much.
+
+        An entry is ordered when its minute begins, so that minute's open is what it might have had;
+        `grid` shows it from `row` (minutes after `opening`) on.
+        """
+        records = self._book.lane.records
+        fresh, self._seen = records[self._seen :], len(records)
+        self._unjudged += [one for one in fresh if isinstance(one, Fill) and one.reason == ENTRY]
+        for fill in [one for one in self._unjudged if to_minute(one.start) - opening <= row]:
+            self._unjudged.remove(fill)
+            place = to_minute(fill.start) - opening, self._book.symbols.index(fill.symbol)
+            if place[0] < 0 or not grid.present[place]:
+                continue
+            had = float(grid.open[place])
+            slipped = 1e4 * fill.side * (fill.price - had) / had
+            if slipped <= self._worst_bps:
+                continue
+            until = now + timedelta(minutes=self._limits.slippage_block_minutes)
+            self._book.lane.desk.account["held_until"] = to_minute(until)
+            told = (
+                f"{fill.symbol} filled at {fill.price:,.4f}, {slipped:.1f} bp from the open "
+                f"{had:,.4f}, where at most {self._worst_bps:g} bp are expected; no new entries "
+                f"until {new_york(until)[11:]}"
+            )
+            self._hold("an entry slipped by too much", told, now)
+            self._book.commit()
+
     def close_all(self, reason: int) -> bool:
         """Mark every position, and every entry that waits, to be closed by the next `settle`.
 
@@ -97,18 +144,25 @@ class Trading:
 
     def _agree(self, now: datetime) -> None:
         differences = self._agreement.differences(now)
-        state = int(self._book.lane.desk.account["risk_state"][0])
+        account = self._book.lane.desk.account
+        state, held_until = int(account["risk_state"][0]), int(account["held_until"][0])
         if differences:
             self._disagree("; ".join(differences), now)
-        elif state == REDUCING:
-            self._change_state(ACTIVE, "ledger and broker agree again", now)
+        elif self._broker.is_failing():
+            self._hold("the broker keeps failing", self.trouble, now)
+        elif state == REDUCING and to_minute(now) >= held_until:
+            self._change_state(ACTIVE, "the broker answers, and ledger and broker agree", now)
         self._book.commit()
 
     def _disagree(self, what: str, now: datetime) -> None:
-        """No new entries until it is gone. What is HALTED stays so."""
+        """No new entries until it is gone."""
+        self._hold("ledger and broker disagree", what, now)
+
+    def _hold(self, why: str, what: str, now: datetime) -> None:
+        """Let no new entry through. What is HALTED stays so."""
         if int(self._book.lane.desk.account["risk_state"][0]) == ACTIVE:
-            self._change_state(REDUCING, f"book mismatch: {what}", now)
-            self._tell("ledger and broker disagree", what)
+            self._change_state(REDUCING, f"{why}: {what}" if what else why, now)
+            self._tell(why, what)
 
     def _change_state(self, state: int, reason: str, now: datetime) -> None:
         account = self._book.lane.desk.account
@@ -124,12 +178,14 @@ class Trading:
 
     def _step(self, now: datetime, step: Callable[[datetime], None]) -> bool:
         """A step that the broker may not let us finish; what it moved until then is committed."""
-        self._now = now
+        self._now = self._broker.now = now
         self._book.take_up()
         try:
             step(now)
         except (Transient, Ambiguous) as error:
             self.trouble = str(error)
+            if self._broker.is_failing():
+                self._hold("the broker keeps failing", self.trouble, now)
             self._book.commit()
             return False
         except BookMismatch as error:

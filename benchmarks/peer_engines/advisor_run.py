@@ -19,7 +19,7 @@ from quant_core.parameters import pack
 
 settings = Settings()
 market = prepare_market(request(), settings)
-course = course_of(market, settings.stdev, snapshots_of(market))
+course = course_of(market, settings.stdev, snapshots_of(market), settings)
 given = premises(course, settings.stdev)
 rules = pack(settings.stdev, settings.risk, settings.fills)
 

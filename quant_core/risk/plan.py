@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from quant_core.compiled import compiled
-from quant_core.desk import ACTIVE
+from quant_core.desk import ACTIVE, CLEAR, NOT_CONFIGURED
 
 CHECKS = (
     "risk_state",
@@ -29,11 +29,11 @@ CHECKS = (
     "trades_per_day",
     "trades_per_symbol",
     "orders_per_minute",
-    "sector_exposure",
     "cvar_95",
     "risk_per_trade",
     "position_size",
     "symbol_exposure",
+    "sector_exposure",
     "total_exposure",
     "open_risk",
     "validation",
@@ -42,7 +42,7 @@ CHECKS = (
 (
     RISK_STATE, SESSION_WINDOW, ATR_KNOWN, BAR_AGE, Z_AGE, AVERAGE_VOLUME, SPREAD, EARNINGS,
     REWARD_RISK, DAILY_LOSS, DAILY_LOSS_PERCENT, POSITIONS, TRADES_PER_DAY, TRADES_PER_SYMBOL,
-    ORDERS_PER_MINUTE, SECTOR, CVAR, RISK_PER_TRADE, POSITION_SIZE, SYMBOL_EXPOSURE,
+    ORDERS_PER_MINUTE, CVAR, RISK_PER_TRADE, POSITION_SIZE, SYMBOL_EXPOSURE, SECTOR,
     TOTAL_EXPOSURE, OPEN_RISK, VALIDATION, QUANTITY,
 ) = range(len(CHECKS))  # fmt: skip
 
@@ -95,6 +95,16 @@ def exposures(slots: np.ndarray) -> tuple[float, float, int]:
 
 
 @compiled
+def sector_exposure(slots: np.ndarray, sector: int) -> float:
+    """Exposure ($) in one sector, counted as in `exposures`."""
+    exposure = 0.0
+    for slot in slots:
+        if slot.sector == sector:
+            exposure += slot.quantity * slot.last_close + slot.entry_quantity * slot.reference
+    return exposure
+
+
+@compiled
 def _filters(
     table: np.ndarray,
     account: Any,
@@ -119,8 +129,15 @@ def _filters(
         rules.min_average_volume,
         slot.average_volume >= rules.min_average_volume,
     )
-    _skip(table, SPREAD)
-    _skip(table, EARNINGS)
+    if slot.spread == NOT_CONFIGURED:
+        _skip(table, SPREAD)
+    else:
+        percent = 100.0 * slot.spread
+        fine &= _test(table, SPREAD, percent, rules.max_spread, percent < rules.max_spread)
+    if slot.earnings == NOT_CONFIGURED:
+        _skip(table, EARNINGS)
+    else:
+        fine &= _test(table, EARNINGS, slot.earnings, CLEAR, slot.earnings == CLEAR)
     reward = abs(target - price) / abs(price - stop)
     fine &= _test(
         table,
@@ -162,7 +179,6 @@ def _limits(table: np.ndarray, account: Any, slot: Any, rules: Any, used: int, m
         rules.max_orders_per_minute,
         orders < rules.max_orders_per_minute,
     )
-    _skip(table, SECTOR)
     if np.isinf(rules.max_cvar_95) or np.isnan(account.cvar_95):
         _skip(table, CVAR)
     else:
@@ -203,6 +219,12 @@ def plan_entry(
     _cap(table, RISK_PER_TRADE, size, size)
     size = _cap(table, POSITION_SIZE, size, rules.max_position / 100.0 * equity / price)
     size = _cap(table, SYMBOL_EXPOSURE, size, (rules.max_symbol_exposure - own) / price)
+    if slot.sector == NOT_CONFIGURED:
+        _skip(table, SECTOR)
+    else:
+        allowed = rules.max_sector_exposure / 100.0 * equity
+        room = allowed - sector_exposure(slots, slot.sector)
+        size = _cap(table, SECTOR, size, room / price)
     size = _cap(table, TOTAL_EXPOSURE, size, (rules.max_total_exposure - exposure) / price)
     budget = rules.max_open_risk / 100.0 * equity - open_risk
     size = _cap(table, OPEN_RISK, size, budget / distance)

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from advisor.lanes import Lane
+from advisor.settings import BrokerLimits
 from advisor.trading import Trading
 from quant_core.calendar import to_minute
 from quant_core.desk import ACTIVE, HALTED, IDLE, IN_TRADE, REDUCING, TRIGGERED, Desk
@@ -61,7 +63,7 @@ class Scene:
         self.trading = Trading(
             self.lane, ["NVDA"], pack(StdevParameters(), RiskLimits(), FillRules()), self.store,
             "run", AlpacaBroker(KEYS, base_url=self.server.url, read_seconds=0.5),
-            alert=self.alerts.append, **self.options,
+            limits=BrokerLimits(), expected_bps=1.0, alert=self.alerts.append, **self.options,
         )  # fmt: skip
         return self.trading
 
@@ -360,3 +362,64 @@ def test_a_difference_blocks_entries_until_it_is_gone(scene: Scene) -> None:
     scene.lane.desk.account["risk_state"] = HALTED
     scene.trading.agree(later(180))
     assert scene.risk_state == HALTED
+
+
+# ------------------------------------------------------------------- a broker that does badly
+
+
+def grid(open_: float, row: int) -> Any:
+    """One symbol's bars of which only that of `row` is there."""
+    present = np.zeros((row + 1, 1), bool)
+    present[row] = True
+    return SimpleNamespace(present=present, open=np.full((row + 1, 1), open_))
+
+
+def test_five_failures_in_a_minute_stop_entries_until_a_minute_without_one(scene: Scene) -> None:
+    scene.server.faults += [Fault(method="GET", kind="status") for _ in range(5)]
+    for second in range(0, 20, 5):
+        assert not scene.trading.agree(later(second))
+        assert scene.risk_state == ACTIVE
+    assert not scene.trading.agree(later(20))
+    assert scene.risk_state == REDUCING
+    scene.decide().trading.send(later(21))
+    assert "risk stop" in scene.row().reason
+    assert scene.exchange.tickets == []
+    assert scene.trading.agree(later(60))
+    assert scene.risk_state == REDUCING  # it answers, but not for long
+    assert scene.trading.agree(later(81))
+    assert scene.risk_state == ACTIVE
+    reasons = [change.reason for change in scene.on_record("risk_changes")]
+    assert len(reasons) == 2
+    assert "keeps failing" in reasons[0]
+
+
+def test_failures_that_are_spread_out_stop_nothing(scene: Scene) -> None:
+    for number in range(8):
+        scene.server.faults.append(Fault(method="GET", kind="status"))
+        assert not scene.trading.agree(later(20 * number))
+    assert scene.risk_state == ACTIVE
+
+
+def test_an_entry_that_slips_too_much_stops_entries_for_half_an_hour(scene: Scene) -> None:
+    scene.bought()
+    opening, row = to_minute(BAR) - 30, 31
+    scene.trading.judge_slippage(grid(140.2, row), opening, row - 1, later(2))
+    assert scene.risk_state == ACTIVE  # the bar of the fill is not known yet
+    scene.trading.judge_slippage(grid(140.15, row), opening, row, later(61))
+    assert scene.risk_state == REDUCING
+    (change,) = scene.on_record("risk_changes")
+    assert "3.6 bp" in change.reason
+    assert "10:32" in change.reason
+    assert scene.alerts[-1].title == "an entry slipped by too much"
+    scene.restart().start(later(120))
+    scene.trading.agree(later(1800))
+    assert scene.risk_state == REDUCING
+    scene.trading.agree(later(1861))
+    assert scene.risk_state == ACTIVE
+
+
+def test_an_entry_that_slips_as_expected_stops_nothing(scene: Scene) -> None:
+    scene.bought()
+    opening, row = to_minute(BAR) - 30, 31
+    scene.trading.judge_slippage(grid(140.17, row), opening, row, later(61))
+    assert scene.risk_state == ACTIVE

@@ -41,7 +41,7 @@ def replayed(settings: Settings, analyst: str = "none") -> LaneResult:
 
 def course(settings: Settings) -> Course:
     made = market(FIRST, LAST)
-    return course_of(made, settings.stdev, snapshots_of(made))
+    return course_of(made, settings.stdev, snapshots_of(made), settings)
 
 
 def chosen(settings: Settings) -> Chosen:

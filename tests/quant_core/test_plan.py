@@ -290,6 +290,40 @@ def test_r45_average_volume_and_nan_blocks(volume, blocked):
     assert Book().slot(0, average_volume=volume).ask().blocked_by == blocked
 
 
+@pytest.mark.parametrize(
+    ("spread", "outcome", "blocked"),
+    [
+        (0.0, "not_applicable", ""),
+        (0.0009, "pass", ""),
+        (0.001, "block", "spread"),
+        (NAN, "block", "spread"),
+    ],
+)
+def test_a_spread_must_be_below_its_limit_and_an_unanswered_one_blocks(spread, outcome, blocked):
+    plan = Book().slot(0, spread=spread).ask()
+    assert (check(plan, "spread")[2], plan.blocked_by) == (outcome, blocked)
+
+
+@pytest.mark.parametrize(("earnings", "blocked"), [(1, ""), (2, "earnings_blackout")])
+def test_earnings_that_are_near_block(earnings, blocked):
+    assert Book().slot(0, earnings=earnings).ask().blocked_by == blocked
+
+
+@pytest.mark.parametrize(
+    ("other", "shares", "outcome"),
+    [
+        ({"sector": 1, "quantity": 250, "last_close": 100.0}, 50, "reduce"),  # 30,000 - 25,000
+        ({"sector": 1, "quantity": 300, "last_close": 100.0}, 0, "block"),
+        ({"sector": 1, "entry_quantity": 250}, 50, "reduce"),  # it waits, and counts
+        ({"sector": 2, "quantity": 300, "last_close": 100.0}, 100, "pass"),
+    ],
+)
+def test_a_sector_takes_30_percent_of_equity_at_most(other, shares, outcome):
+    plan = Book().slot(0, sector=1).slot(1, reference=100.0, stop=99.5, **other).ask()
+    assert plan.quantity == shares
+    assert check(plan, "sector_exposure")[2] == outcome
+
+
 def test_r45_checks_without_a_source_are_recorded_as_not_applicable():
     plan = Book().ask()
     outcomes = {line.name: line.outcome for line in plan.checks}

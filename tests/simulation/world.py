@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 from advisor.cycle import dependencies, run_cycle
 from advisor.lanes import Lane, TradingDay
 from advisor.session import enter
-from advisor.settings import Settings
+from advisor.settings import BrokerLimits, Settings
 from advisor.trading import Trading
 from quant_core.calendar import to_datetime
 from quant_core.desk import Desk
 from quant_core.events import EventLog
 from quant_core.types import Fill, Order, Trade
 from tests.simulation.fate import Fate
-from tests.simulation.pit import Pit
+from tests.simulation.pit import SLIPPAGE, Pit
 from tests.stand_ins.alpaca_exchange import OPEN, Exchange, Refusal
 from tools.broker import BrokerAccount, BrokerOrder, BrokerPosition, wire
 from tools.broker.alpaca import DUPLICATE, bracket_on_ticks, on_tick
@@ -31,6 +31,8 @@ from tools.store import Store
 
 R = TypeVar("R")
 RUN, LANE = "simulated", "advised"
+# Faults are meant to meet orders: a breaker that opened would keep them from being sent.
+PATIENT = BrokerLimits(breaker_failures=1000)
 
 
 class Killed(BaseException):
@@ -232,7 +234,7 @@ class World:
             self.deps = dependencies(RUN, self.settings, ledger)
             self.trading = Trading(
                 self.lane, self.symbols, self.deps.rules, ledger, RUN, self.broker,
-                alert=self.alerts.append,
+                limits=PATIENT, expected_bps=1e4 * SLIPPAGE, alert=self.alerts.append,
             )  # fmt: skip
             try:
                 self.trading.start(now)
