@@ -17,6 +17,7 @@ from advisor.beside import Beside, within
 from advisor.kept import Kept, NewsOnRecord
 from advisor.lanes import Lane, as_given, authority_after, shuffled_in_time
 from advisor.settings import Settings
+from advisor.steady import steady_analyst, steady_validator
 from graph import market_analysis, premarket, trade_validation
 from graph.checkpoints import Checkpoints
 from graph.history import LedgerHistory
@@ -242,6 +243,10 @@ def make_lanes(
         return (lane("baseline"),)
     advised, baseline, placebo = lane("advised"), lane("baseline"), lane("placebo")
     advised.analyst, advised.validator = chosen.analyst, chosen.validator
+    if options.analyst == "model" and chosen.analyst is not None:
+        advised.analyst = steady_analyst(chosen.analyst, advised, settings.drift)
+    if options.validation == "model" and chosen.validator is not None:
+        advised.validator = steady_validator(chosen.validator, advised, settings.drift)
     advised.asking = chosen.asking
     advised.kept = chosen.kept
     if options.analyst == "none":

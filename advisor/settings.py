@@ -70,6 +70,18 @@ class ValidationSettings(_Group):
     abstain_factor: float = Field(0.5, gt=0, lt=1)
 
 
+class DriftSettings(_Group):
+    """When a model has lost its confidence and abstains for the rest of a session.
+
+    The median confidence of its answers of the day, from `least_answers` on, is more than
+    `fall_percent` below the median of the `sessions` before (five at least).
+    """
+
+    fall_percent: float = Field(20.0, gt=0, le=100)
+    sessions: int = Field(20, ge=5, le=250)
+    least_answers: int = Field(6, ge=1, le=100)
+
+
 class LaneSettings(_Group):
     """The lanes an advised run is compared with."""
 
@@ -252,6 +264,7 @@ class Settings(_Group):
     sources: SourceSettings = SourceSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     validation: ValidationSettings = ValidationSettings()
+    drift: DriftSettings = DriftSettings()
     lanes: LaneSettings = LaneSettings()
     bars: BarSettings = BarSettings()
     news: NewsSettings = NewsSettings()

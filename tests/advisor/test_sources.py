@@ -43,10 +43,8 @@ def test_earnings_block_two_sessions_before_and_after(reported, blocked):
     settings = named(earnings={"NVDA": [reported.isoformat()]})
     days = xnys(2025, 2025).between(date(2025, 3, 10), date(2025, 3, 20))
     found = earnings(settings, SYMBOLS, days)
-    assert [
-        day.date.day for day, f in zip(days, found[:, 1], strict=True) if f == BLACKOUT
-    ] == wanted
-    assert month == 3
+    near = [day.date.day for day, f in zip(days, found[:, 1], strict=True) if f == BLACKOUT]
+    assert near == blocked
     assert (found[:, [0, 2, 3]] == CLEAR).all()
 
 
