@@ -131,7 +131,8 @@ class LiveSettings(_Group):
     `patience_seconds` for the bars of the whole watchlist, then the archive is asked. A symbol
     that is not heard of for `mute_seconds` is told. Orders under way are asked about every
     `settle_seconds`, and whenever the broker says that something happened. Without bars of one's
-    own, `history_sessions` of minutes are fetched.
+    own, `history_sessions` of minutes are fetched. With `quotes` the spread is asked for every
+    minute, for `risk.max_spread`; quotes of one exchange (`iex`) are wider than the market's.
     """
 
     feed: Literal["iex", "sip"] = "iex"
@@ -140,6 +141,7 @@ class LiveSettings(_Group):
     settle_seconds: float = Field(10.0, ge=1, le=60)
     mute_seconds: float = Field(180.0, ge=60, le=3600)
     history_sessions: int = Field(30, ge=5, le=500)
+    quotes: bool = False
 
 
 class SourceSettings(_Group):

@@ -172,6 +172,14 @@ class BarArchive(Protocol):
         ...
 
 
+class Quotes(Protocol):
+    """What buyers and sellers ask for now."""
+
+    def spreads(self, symbols: Sequence[str]) -> list[float]:
+        """Ask less bid as a part of their middle, NaN without both; Transient when it is silent."""
+        ...
+
+
 class Embedder(Protocol):
     """Turns texts into vectors of length 1 whose dot product says how near two meanings are.
 

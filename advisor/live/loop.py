@@ -32,8 +32,8 @@ from advisor.trading import Trading
 from quant_core.calendar import to_datetime
 from quant_core.exchange import END_OF_DAY
 from tools.broker.book import OrderUpdate
-from tools.errors import AdvisorError, BadInput, NotConfigured
-from tools.ports import Ledger
+from tools.errors import AdvisorError, BadInput, NotConfigured, Rejected, Transient
+from tools.ports import Ledger, Quotes
 from tools.stream import StreamThread
 
 Ended = Literal["closed", "stopped"]
@@ -70,6 +70,7 @@ class Parts:
     take_up: Callable[[], Crew]
     control: Control
     updates: StreamThread[OrderUpdate] | None
+    quotes: Quotes | None
     telling: Telling
     settings: LiveSettings
 
@@ -122,12 +123,26 @@ class LiveSession:
         late = now - self._closed(row)
         # Within the next minute bars are as fresh as bars can be, and decided as in a replay.
         age = late.total_seconds() if late >= ONE_MINUTE else 0.0
+        spreads = self._spreads() if age == 0.0 else None
         for lane in due:
+            if spreads is not None:
+                lane.desk.slots["spread"] = spreads
             run_cycle(lane, day, row + 1, parts.deps, age)
         if self._crew.trading is not None:
             self._crew.trading.send(self._clock.now())
             self._crew.trading.agree(self._clock.now())
         parts.telling.minute(self._crew.lanes, day, row, self._clock.now())
+
+    def _spreads(self) -> list[float] | None:
+        """The spreads of now; NaN where nobody answers, which blocks; None without a source."""
+        quotes, symbols = self._parts.quotes, self._parts.bars.symbols
+        if quotes is None:
+            return None
+        try:
+            return quotes.spreads(symbols)
+        except (Transient, Rejected) as error:
+            self._parts.telling.say(f"no spreads: {error}", self._clock.now())
+            return [float("nan")] * len(symbols)
 
     def _see(self, row: int) -> TradingDay:
         """The day as it is known at the close of a minute."""

@@ -144,6 +144,7 @@ class Opening:
                     control=Control(request.folder),
                     take_up=lambda: self._crew(store, deps, chosen, account, telling, alerts),
                     updates=self._updates(stack),
+                    quotes=archive if settings.live.quotes else None,
                     telling=telling,
                     settings=settings.live,
                 ),

@@ -37,6 +37,7 @@ class AlpacaStandIn:
         self.exchange = exchange
         self.bars: dict[str, list[dict[str, Any]]] = {}
         self.page = 10_000
+        self.spread = 0.0002
         self.faults: list[Fault] = []
         self.seen: list[tuple[str, str]] = []
         self.lock = threading.RLock()
@@ -146,6 +147,15 @@ class AlpacaStandIn:
             ]
         if (method, path) == ("GET", "/orders:by_client_order_id"):
             return 200, exchange.by_client_id(query["client_order_id"]).payload(nested=False)
+        if (method, path) == ("GET", "/stocks/quotes/latest"):
+            half = {s: price * self.spread / 2 for s, price in exchange.prices.items()}
+            return 200, {
+                "quotes": {
+                    s: {"bp": exchange.prices[s] - half[s], "ap": exchange.prices[s] + half[s]}
+                    for s in query["symbols"].split(",")
+                    if s in exchange.prices
+                }
+            }
         if (method, path) == ("GET", "/stocks/bars"):
             return self._bars(query)
         if path.startswith("/orders/"):

@@ -88,6 +88,25 @@ class AlpacaBars:
             for row in rows
         ]
 
+    def spreads(self, symbols: Sequence[str]) -> list[float]:
+        """Ask less bid of each symbol now, as a part of their middle; NaN without both.
+
+        Transient when it cannot be reached, after one attempt.
+        """
+        from alpaca.data.enums import DataFeed
+        from alpaca.data.requests import StockLatestQuoteRequest
+
+        request = StockLatestQuoteRequest(
+            symbol_or_symbols=list(symbols), feed=DataFeed(self._feed)
+        )
+        self._pace.wait()
+        found = edge.asked(
+            f"the quotes of {', '.join(symbols)}",
+            lambda: self._client.get_stock_latest_quote(request),
+            lost=Transient,
+        )
+        return [_spread(found.get(symbol) or {}) for symbol in symbols]
+
     def _rows(self, symbol: str, first: date, last: date, timeframe: str) -> RawBars:
         request = self._request(
             symbol,
@@ -132,6 +151,11 @@ class AlpacaBars:
                     raise
                 self._clock.sleep(2.0**attempt)
         raise AssertionError
+
+
+def _spread(quote: Mapping[str, Any]) -> float:
+    bid, ask = float(quote.get("bp") or 0.0), float(quote.get("ap") or 0.0)
+    return (ask - bid) / ((ask + bid) / 2) if 0.0 < bid <= ask else float("nan")
 
 
 def _raw_bars(symbol: str, rows: list[dict[str, Any]], feed: str, source: str) -> RawBars:

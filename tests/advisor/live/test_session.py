@@ -44,3 +44,19 @@ def test_a_day_at_a_broker_makes_the_trades_of_its_replay(tmp_path: Path) -> Non
     for one, other in zip(again, made, strict=True):
         assert one.pnl == pytest.approx(other.pnl, abs=1e-4)
         assert [getattr(one, name) for name in same] == [getattr(other, name) for name in same]
+
+
+@pytest.mark.slow
+def test_no_entry_where_the_spread_is_wide(tmp_path: Path) -> None:
+    with theatre(tmp_path) as stage:
+        stage.rest.spread = 0.002
+        play = Play(stage, settings=stage.settings(live={"quotes": True}))
+        stage.at[60] = play.stop.set
+        assert play.run() == "stopped"
+        assert stage.rest.exchange.tickets == []
+    with Store.open(tmp_path / "run" / LEDGER, read_only=True) as store:
+        (run,) = store.runs()
+        end = to_datetime(stage.session.close)
+        decisions = store.decisions(run.run_id, "advised", as_of=end)
+    assert decisions
+    assert {one.plan.blocked_by for one in decisions} == {"spread"}
