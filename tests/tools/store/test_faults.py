@@ -85,7 +85,7 @@ def test_a_place_that_cannot_hold_a_ledger(where: str, kind: type, why: str) -> 
 
 def test_postgresql_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(NotConfigured, match="pip install psycopg"):
+    with pytest.raises(NotConfigured, match="postgres\\]"):
         Store.open("postgresql://localhost/ledger")
 
 
