@@ -60,7 +60,7 @@ class Store:
         """Over a database with the newest schema; `writer` is the right to write, if there is."""
         self._engine = engine
         self._writer = writer
-        self._sql = Statements(engine.dialect, [kind.table for kind in codec.KINDS.values()])
+        self.sql = Statements(engine.dialect, [kind.table for kind in codec.KINDS.values()])
         self._lanes: dict[tuple[str, str], chain.Lane] = {}
         self._writing = threading.RLock()
 
@@ -207,7 +207,7 @@ class Store:
         with self._writing:
             growth = chain.grown(self._lane(run_id, lane), cycles, records)
             with self._write() as connection:
-                chain.write(connection, self._sql, growth, checkpoint)
+                chain.write(connection, self.sql, growth, checkpoint)
                 orders.write(connection, growth.after.run, lane, outbox)
             self._lanes[run_id, lane] = growth.after
 
@@ -224,7 +224,7 @@ class Store:
             kept = runs.get(connection, run_id)
             if kept.run.status == "finished":
                 raise BadInput(f"run {run_id!r} is finished; start another one")
-            return reading.lane(connection, self._sql, kept.key, lane)
+            return reading.lane(connection, self.sql, kept.key, lane)
 
     # Reading
 
@@ -295,7 +295,7 @@ class Store:
         moment = Moment().keep(_aware(as_of))
         with self._read() as connection:
             key = runs.get(connection, run_id).key
-            return reading.entries(connection, self._sql, codec.KINDS[kind], key, lane, moment)
+            return reading.entries(connection, self.sql, codec.KINDS[kind], key, lane, moment)
 
     def watchlist(self, run_id: str, lane: str) -> tuple[str, ...]:
         """The symbols a lane was started with; none for a lane without minute rows."""
@@ -307,7 +307,7 @@ class Store:
         through = to_minute(_aware(as_of)) - 1
         with self._read() as connection:
             key = runs.get(connection, run_id).key
-            return reading.cycles(connection, self._sql, key, lane, through)
+            return reading.cycles(connection, self.sql, key, lane, through)
 
     def checkpoint(self, run_id: str, lane: str) -> bytes | None:
         """The lane's state as of its last cycle, or None when it has none."""
@@ -325,17 +325,21 @@ class Store:
     def verify_chain(self, run_id: str) -> ChainReport:
         """Read every row of a run again and say whether, and where, its history was changed."""
         with self._read() as connection:
-            return verify.run(connection, self._sql, runs.get(connection, run_id))
+            return verify.run(connection, self.sql, runs.get(connection, run_id))
 
     def _records(self, kind: codec.Kind[R], run_id: str, lane: str, as_of: datetime) -> list[R]:
         moment = Moment().keep(_aware(as_of))
         with self._read() as connection:
             key = runs.get(connection, run_id).key
-            return reading.records(connection, self._sql, kind, key, lane, moment)
+            return reading.records(connection, self.sql, kind, key, lane, moment)
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A read transaction for the queries beside this module (`tools.store.paging`)."""
         return self._read()
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A write transaction for what stands beside this module (`tools.store.retention`)."""
+        return self._write()
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:

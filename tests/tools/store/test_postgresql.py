@@ -115,9 +115,9 @@ def test_a_connection_that_breaks_in_a_cycle_leaves_nothing_of_it(where: str, si
         ex.start(store)
         store.commit_cycle("run", "advised", FIRST, [ex.FILL], b"one")
         event.listen(Engine, "after_cursor_execute", cut)
+        rows = ex.minutes(ex.OPEN + ex.MINUTE, size)
         try:
             with pytest.raises(Transient, match="nothing was written"):
-                rows = ex.minutes(ex.OPEN + ex.MINUTE, size)
                 store.commit_cycle("run", "advised", rows, [ex.TRADE], b"two")
         finally:
             event.remove(Engine, "after_cursor_execute", cut)
