@@ -56,7 +56,8 @@ class ReplayOptions:
     `llm` says where a model's answers come from: `live` (not kept), `record` (kept in the output
     folder), `replay` (from the recording at `recordings`, without any call). `mask` hides symbols
     and dates from it. `pace` is seconds for each minute, with model analyses beside the loop; None
-    is as fast as it goes, with every answer in time.
+    is as fast as it goes, with every answer in time. `ledger` is the database that keeps the run
+    beside others; None is a file in the output folder.
     """
 
     analyst: Literal["none", "rules", "model"] = "rules"
@@ -69,6 +70,7 @@ class ReplayOptions:
     pace: float | None = None
     resume: bool = False
     fresh: bool = False
+    ledger: str | None = None
 
     @property
     def asks_model(self) -> bool:

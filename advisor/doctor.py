@@ -15,13 +15,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from advisor.ledgers import ledger_at, open_ledger
 from advisor.settings import Settings
 from quant_core.calendar import new_york, to_datetime, xnys
 from tools.broker.alpaca import AlpacaBroker
 from tools.errors import AdvisorError, NotConfigured
 from tools.llm import LiveModel
 from tools.notify import open_channels
-from tools.store.store import Store
 
 Outcome = Literal["ok", "warn", "fail", "off"]
 
@@ -49,7 +49,7 @@ class Finding:
 
 
 def examine(
-    settings: Settings, environment: Mapping[str, str], ledger: Path | None, folder: Path
+    settings: Settings, environment: Mapping[str, str], ledger: str | Path | None, folder: Path
 ) -> list[Finding]:
     """Every check, in the order in which a day would need what they look at."""
     broker = _open_broker(settings, environment)
@@ -57,7 +57,7 @@ def examine(
         "packages": _packages,
         "calendar": _calendar,
         "disk": lambda: _disk(folder),
-        "ledger": lambda: _ledger(ledger),
+        "ledger": lambda: _ledger(ledger, settings),
         "broker": lambda: _broker(broker, settings),
         "clock": lambda: _clock(broker),
         "model": lambda: _model(settings, environment),
@@ -113,12 +113,13 @@ def _disk(folder: Path) -> Finding:
     )
 
 
-def _ledger(ledger: Path | None) -> Finding:
+def _ledger(ledger: str | Path | None, settings: Settings) -> Finding:
+    ledger = ledger if ledger is not None else settings.ledger.url
     if ledger is None:
         return Finding(
             check="ledger", outcome="off", found="none was named", todo="name one with --ledger"
         )
-    with Store.open(ledger, read_only=True) as store:
+    with open_ledger(ledger_at(ledger, settings), settings) as store:
         runs = store.runs()
         reports = {run.run_id: store.verify_chain(run.run_id) for run in runs}
     broken = [f"run {name}: {report.broken}" for name, report in reports.items() if report.broken]

@@ -11,7 +11,9 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "off": "dim"}
 
 
 def doctor(
-    ledger: Annotated[Path | None, typer.Option(help="A ledger to look into.")] = None,
+    ledger: Annotated[
+        str | None, typer.Option(help="A ledger to look into: file, folder or database URL.")
+    ] = None,
     folder: Annotated[Path, typer.Option(help="Where runs would be written.")] = Path(),
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
@@ -23,12 +25,10 @@ def doctor(
     from rich.table import Table
 
     from advisor.doctor import examine
-    from advisor.replay import LEDGER
     from advisor.settings import load_settings
 
-    place = ledger / LEDGER if ledger is not None and ledger.is_dir() else ledger
     with console().status("Looking …"):
-        findings = examine(load_settings(config), os.environ, place, folder)
+        findings = examine(load_settings(config), os.environ, ledger, folder)
     if json:
         print_json([asdict(one) for one in findings])
     else:

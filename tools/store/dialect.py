@@ -100,6 +100,15 @@ def place(engine: Engine) -> str:
     return str(engine.url.database)
 
 
+def address(engine: Engine) -> str:
+    """Where the ledger can be opened again by who has the password; there is none in it."""
+    if engine.dialect.name != POSTGRESQL:
+        return str(engine.url.database)
+    url = engine.url.set(drivername=POSTGRESQL)
+    bare = URL.create(POSTGRESQL, url.username, None, url.host, url.port, url.database, url.query)
+    return bare.render_as_string(hide_password=False)
+
+
 def is_missing(engine: Engine) -> bool:
     """Whether opening would create a new file."""
     return engine.dialect.name != POSTGRESQL and not Path(str(engine.url.database)).exists()

@@ -101,6 +101,16 @@ class Store:
             raise
         return cls(engine, writer)
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people; without a password."""
+        return dialect.place(self._engine)
+
+    @property
+    def address(self) -> str:
+        """Its file, or its URL without the password: where it can be opened again."""
+        return dialect.address(self._engine)
+
     def close(self) -> None:
         """Close the database and let others write."""
         self._engine.dispose()
