@@ -129,7 +129,7 @@ def replay(
         # Only now: where a key or a package is missing, nothing was begun that could be resumed.
         if folder is not None and store is not None:
             _begin(store, run_id, settings)
-            kept_in = {} if options.ledger is None else {"ledger": store.address, "run": run_id}
+            kept_in = {} if options.ledger is None else {"ledger": store.place, "run": run_id}
             keep_request(folder, request, options, market.digest, news.digest, **kept_in)
         lanes = make_lanes(len(market.symbols), options, settings, chosen)
         opened = set() if store is None else _take_up(store, run_id, lanes, market)

@@ -94,19 +94,15 @@ def _url(where: str | Path) -> URL:
 
 
 def place(engine: Engine) -> str:
-    """How messages name the ledger: the file, or the URL without its password."""
-    if engine.dialect.name == POSTGRESQL:
-        return engine.url.render_as_string(hide_password=True)
-    return str(engine.url.database)
-
-
-def address(engine: Engine) -> str:
-    """Where the ledger can be opened again by who has the password; there is none in it."""
+    """The file, or the URL without its password: for messages, and to open it again."""
     if engine.dialect.name != POSTGRESQL:
         return str(engine.url.database)
-    url = engine.url.set(drivername=POSTGRESQL)
-    bare = URL.create(POSTGRESQL, url.username, None, url.host, url.port, url.database, url.query)
-    return bare.render_as_string(hide_password=False)
+    query = {name: value for name, value in engine.url.query.items() if name != "sslpassword"}
+    url = URL.create(
+        POSTGRESQL, engine.url.username, None, engine.url.host, engine.url.port,
+        engine.url.database, query,
+    )  # fmt: skip
+    return url.render_as_string(hide_password=False)
 
 
 def is_missing(engine: Engine) -> bool:

@@ -103,13 +103,8 @@ class Store:
 
     @property
     def place(self) -> str:
-        """Where it is, for people; without a password."""
+        """Its file, or its URL without a password: where it can be opened again."""
         return dialect.place(self._engine)
-
-    @property
-    def address(self) -> str:
-        """Its file, or its URL without the password: where it can be opened again."""
-        return dialect.address(self._engine)
 
     def close(self) -> None:
         """Close the database and let others write."""
