@@ -16,6 +16,7 @@ from advisor.asking import Asking, AtOnce
 from advisor.beside import Beside, within
 from advisor.kept import Kept, NewsOnRecord
 from advisor.lanes import Lane, as_given, authority_after, shuffled_in_time
+from advisor.secrets import provide_keys
 from advisor.settings import Settings
 from graph import market_analysis, premarket, trade_validation
 from graph.checkpoints import Checkpoints
@@ -120,6 +121,7 @@ def advisers(
     if not options.asks_model:
         yield Advisers(analyst, validator, asking, prepare, news, kept)
         return
+    provide_keys(settings, model=True)
     with ExitStack() as stack:
         wiring = _wiring(options, settings, folder, store, run, watch, stack)
         wiring = replace(wiring, news=news, news_hours=settings.news.hours)

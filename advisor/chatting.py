@@ -12,6 +12,7 @@ from typing import Any
 
 from advisor.indexing import open_index
 from advisor.ledgers import folder_of, ledger_at, open_ledger
+from advisor.secrets import provide_keys
 from advisor.settings import Settings
 from graph.chat import Conversation, known_of
 from graph.library import IndexLibrary
@@ -42,6 +43,7 @@ def conversation(
 
     Raises NoData when there is no ledger or no run, BadInput for a lane it has not.
     """
+    provide_keys(settings, model=with_model)
     path = ledger_at(place, settings)
     with ExitStack() as stack:
         store = stack.enter_context(open_ledger(path, settings))

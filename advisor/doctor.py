@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from advisor.ledgers import ledger_at, open_ledger
+from advisor.secrets import provide_keys
 from advisor.settings import Settings
 from quant_core.calendar import new_york, to_datetime, xnys
 from tools.broker.alpaca import AlpacaBroker
@@ -188,6 +189,7 @@ def _clock(broker: AlpacaBroker | str) -> Finding:
 def _model(settings: Settings, environment: Mapping[str, str]) -> Finding:
     models = ", ".join(settings.llm.models)
     try:
+        provide_keys(settings, model=True)
         LiveModel(settings.llm, settings.llm_prices).prepare()
     except NotConfigured as error:
         keys = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "AWS_ACCESS_KEY_ID", "AWS_PROFILE")
@@ -202,7 +204,7 @@ def _model(settings: Settings, environment: Mapping[str, str]) -> Finding:
 
 
 def _alerts(settings: Settings, environment: Mapping[str, str]) -> Finding:
-    channels = open_channels(settings.alerts, environment)
+    channels = open_channels(settings.alerts, environment, settings.aws)
     if not channels:
         return Finding(
             check="alerts",

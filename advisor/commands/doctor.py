@@ -19,16 +19,17 @@ def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Check keys, clock, calendar, ledger, disk, broker, model and alerts."""
-    import os
     from dataclasses import asdict
 
     from rich.table import Table
 
     from advisor.doctor import examine
+    from advisor.secrets import open_secrets
     from advisor.settings import load_settings
 
     with console().status("Looking …"):
-        findings = examine(load_settings(config), os.environ, ledger, folder)
+        settings = load_settings(config)
+        findings = examine(settings, open_secrets(settings), ledger, folder)
     if json:
         print_json([asdict(one) for one in findings])
     else:

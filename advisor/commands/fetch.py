@@ -25,8 +25,8 @@ def fetch(
     json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Fetch bars from Alpaca into a lake, month by month; run it again to go on."""
-    import os
 
+    from advisor.secrets import open_secrets
     from advisor.settings import load_settings
     from tools.errors import BadInput, NoData
     from tools.market.alpaca import AlpacaBars
@@ -34,7 +34,8 @@ def fetch(
     named = [part.strip().upper() for part in symbols.split(",") if part.strip()]
     if not named or first > last:
         raise BadInput("name at least one symbol with --symbols, and --from not after --to")
-    source = AlpacaBars(os.environ, feed=feed, base_url=load_settings(config).broker.data_url)
+    settings = load_settings(config)
+    source = AlpacaBars(open_secrets(settings), feed=feed, base_url=settings.broker.data_url)
     rows = [_fetch_symbol(source, symbol, first, last, lake, timeframe) for symbol in named]
     _show_fetched(rows)
     if not any(row["fetched"] for row in rows):

@@ -214,17 +214,21 @@ def _open(
 
 
 def _parameters(index: str | None, embedder: str | None, config: Path | None) -> "RagParameters":
+    from advisor.secrets import provide_keys
     from advisor.settings import load_settings
     from tools.errors import BadInput
 
+    settings = load_settings(config)
     given: dict[str, Any] = {"index": index, "embedder": embedder}
     try:
-        return replace(
-            load_settings(config).rag,
+        chosen = replace(
+            settings.rag,
             **{name: value for name, value in given.items() if value is not None},
         )
     except ValueError as error:
         raise BadInput(str(error)) from error
+    provide_keys(settings.model_copy(update={"rag": chosen}), model=False)
+    return chosen
 
 
 def _filters(

@@ -75,9 +75,11 @@ def _run(
     from advisor.api.parts import Parts
     from advisor.api.view import LedgerView
     from advisor.ledgers import folder_of, open_ledger
+    from advisor.secrets import provide_keys
     from tools.errors import BadInput
     from tools.store.paging import Pages
 
+    provide_keys(settings, model=with_model)
     keys = KeyFile(Path(settings.api.keys_file).expanduser())
     if public and not any(key.revoked_at is None for key in keys.listed()):
         raise BadInput(

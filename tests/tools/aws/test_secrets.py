@@ -1,14 +1,15 @@
 """Secrets by name: where they are looked for, how long they count, and that nobody sees them."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from advisor.secrets import open_secrets
-from advisor.settings import load_settings
+from advisor.secrets import open_secrets, provide_keys
+from advisor.settings import SecretSettings, load_settings
 from tests.stand_ins.aws import Fault, Front
 from tools.aws.parameters import AwsParameters
 from tools.aws.secrets import AwsSecrets
@@ -135,3 +136,21 @@ def test_settings_name_places_and_never_secrets(
     with pytest.raises(BadInput, match="must be ssm:/name or secretsmanager:name") as caught:
         load_settings(file, {})
     assert "s3cret" not in str(caught.value)
+
+
+def test_the_vendors_clients_find_only_the_keys_that_will_be_used(
+    kept: Any, aws: AwsParameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    sources = {"ANTHROPIC_API_KEY": "ssm:/advisor/anthropic", "PGPASSWORD": "ssm:/nowhere"}
+    settings = load_settings(None, {}).model_copy(
+        update={"aws": aws, "secrets": SecretSettings(sources=sources)}
+    )
+    provide_keys(settings, model=False)
+    assert "ANTHROPIC_API_KEY" not in os.environ
+    provide_keys(settings, model=True)
+    assert os.environ.pop("ANTHROPIC_API_KEY") == "s3cret"
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "mine")
+    provide_keys(settings, model=True)
+    assert os.environ["ANTHROPIC_API_KEY"] == "mine"
