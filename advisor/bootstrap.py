@@ -16,6 +16,7 @@ from advisor.asking import Asking, AtOnce
 from advisor.beside import Beside, within
 from advisor.kept import Kept, NewsOnRecord
 from advisor.lanes import Lane, as_given, authority_after, shuffled_in_time
+from advisor.secrets import provide_keys
 from advisor.settings import Settings
 from advisor.steady import steady_analyst, steady_validator
 from graph import market_analysis, premarket, trade_validation
@@ -57,7 +58,8 @@ class ReplayOptions:
     `llm` says where a model's answers come from: `live` (not kept), `record` (kept in the output
     folder), `replay` (from the recording at `recordings`, without any call). `mask` hides symbols
     and dates from it. `pace` is seconds for each minute, with model analyses beside the loop; None
-    is as fast as it goes, with every answer in time.
+    is as fast as it goes, with every answer in time. `ledger` is the database that keeps the run
+    beside others; None is a file in the output folder.
     """
 
     analyst: Literal["none", "rules", "model"] = "rules"
@@ -70,6 +72,7 @@ class ReplayOptions:
     pace: float | None = None
     resume: bool = False
     fresh: bool = False
+    ledger: str | None = None
 
     @property
     def asks_model(self) -> bool:
@@ -119,6 +122,7 @@ def advisers(
     if not options.asks_model:
         yield Advisers(analyst, validator, asking, prepare, news, kept)
         return
+    provide_keys(settings, model=True)
     with ExitStack() as stack:
         wiring = _wiring(options, settings, folder, store, run, watch, stack)
         wiring = replace(wiring, news=news, news_hours=settings.news.hours)

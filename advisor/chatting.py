@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from advisor.indexing import open_index
+from advisor.ledgers import folder_of, ledger_at, open_ledger
+from advisor.secrets import provide_keys
 from advisor.settings import Settings
 from graph.chat import Conversation, known_of
 from graph.library import IndexLibrary
@@ -22,16 +24,14 @@ from tools.lane_reads import Reads
 from tools.llm import DailyBudget, LiveModel, SpendingFile, SystemClock
 from tools.store import codec
 from tools.store.paging import Pages, RunPlace
-from tools.store.store import Store
 from tools.toolbox import Toolbox
 
-LEDGER = "ledger.sqlite"
 _WHENEVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @contextmanager
 def conversation(
-    place: Path,
+    place: str | Path | None,
     settings: Settings,
     *,
     as_of: datetime | None = None,
@@ -39,18 +39,17 @@ def conversation(
     with_model: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Conversation]:
-    """A conversation about the newest run in a folder, or in a ledger file.
+    """A conversation about the newest run in a folder, in a ledger file or in a database.
 
     Raises NoData when there is no ledger or no run, BadInput for a lane it has not.
     """
-    path = place / LEDGER if place.is_dir() else place
-    if not path.is_file():
-        raise NoData(f"there is no ledger at {path}; name the --out folder of a replay")
+    provide_keys(settings, model=with_model)
+    path = ledger_at(place, settings)
     with ExitStack() as stack:
-        store = stack.enter_context(Store.open(path, read_only=True))
+        store = stack.enter_context(open_ledger(path, settings))
         runs = store.runs()
         if not runs:
-            raise NoData(f"the ledger {path} holds no run yet")
+            raise NoData(f"the ledger {store.place} holds no run yet")
         run = runs[-1]
         reads = Reads.of(store)
         moment = as_of or end_of(reads.pages, reads.pages.place(run.run_id)) or datetime.now(UTC)
@@ -61,7 +60,7 @@ def conversation(
             model = LiveModel(settings.llm, settings.llm_prices)
             model.prepare()
             spending = stack.enter_context(SpendingFile.open(settings.spending.place()))
-        library = _library(place, settings, run.run_id, stack)
+        library = _library(folder_of(path), settings, run.run_id, stack)
         wiring = Wiring(
             model=model,
             budget=DailyBudget(settings.llm_budget, SystemClock(), spending),
@@ -74,9 +73,12 @@ def conversation(
         yield Conversation(wiring=wiring, lane=lane)
 
 
-def _library(place: Path, settings: Settings, run_id: str, stack: ExitStack) -> Library | None:
+def _library(
+    folder: Path | None, settings: Settings, run_id: str, stack: ExitStack
+) -> Library | None:
     """The documents of the run, where an index has been built."""
-    folder = place if place.is_dir() else place.parent
+    if folder is None and settings.rag.index is None:
+        return None
     try:
         index = open_index(settings.rag, folder)
     except NoData:

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Literal
 
 from advisor.gates import gates
+from advisor.ledgers import ledger_at, open_ledger
+from advisor.secrets import provide_keys
 from advisor.settings import Settings
 from quant_core.calendar import new_york, to_datetime, xnys
 from tools.broker.alpaca import AlpacaBroker
 from tools.errors import AdvisorError, NotConfigured
 from tools.llm import LiveModel
 from tools.notify import open_channels
-from tools.store.store import Store
 
 Outcome = Literal["ok", "warn", "fail", "off"]
 
@@ -50,7 +51,7 @@ class Finding:
 
 
 def examine(
-    settings: Settings, environment: Mapping[str, str], ledger: Path | None, folder: Path
+    settings: Settings, environment: Mapping[str, str], ledger: str | Path | None, folder: Path
 ) -> list[Finding]:
     """Every check, in the order in which a day would need what they look at."""
     broker = _open_broker(settings, environment)
@@ -58,7 +59,7 @@ def examine(
         "packages": _packages,
         "calendar": _calendar,
         "disk": lambda: _disk(folder),
-        "ledger": lambda: _ledger(ledger),
+        "ledger": lambda: _ledger(ledger, settings),
         "broker": lambda: _broker(broker, settings),
         "clock": lambda: _clock(broker),
         "live money": lambda: _live_money(broker, settings, environment),
@@ -115,12 +116,13 @@ def _disk(folder: Path) -> Finding:
     )
 
 
-def _ledger(ledger: Path | None) -> Finding:
+def _ledger(ledger: str | Path | None, settings: Settings) -> Finding:
+    ledger = ledger if ledger is not None else settings.ledger.url
     if ledger is None:
         return Finding(
             check="ledger", outcome="off", found="none was named", todo="name one with --ledger"
         )
-    with Store.open(ledger, read_only=True) as store:
+    with open_ledger(ledger_at(ledger, settings), settings) as store:
         runs = store.runs()
         reports = {run.run_id: store.verify_chain(run.run_id) for run in runs}
     broken = [f"run {name}: {report.broken}" for name, report in reports.items() if report.broken]
@@ -211,6 +213,7 @@ def _live_money(
 def _model(settings: Settings, environment: Mapping[str, str]) -> Finding:
     models = ", ".join(settings.llm.models)
     try:
+        provide_keys(settings, model=True)
         LiveModel(settings.llm, settings.llm_prices).prepare()
     except NotConfigured as error:
         keys = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "AWS_ACCESS_KEY_ID", "AWS_PROFILE")
@@ -225,7 +228,7 @@ def _model(settings: Settings, environment: Mapping[str, str]) -> Finding:
 
 
 def _alerts(settings: Settings, environment: Mapping[str, str]) -> Finding:
-    channels = open_channels(settings.alerts, environment)
+    channels = open_channels(settings.alerts, environment, settings.aws)
     if not channels:
         return Finding(
             check="alerts",

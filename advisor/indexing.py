@@ -10,10 +10,8 @@ from pathlib import Path
 from rag.embedded import EmbeddedIndex
 from rag.index import Index
 from rag.parameters import RagParameters
-from tools.errors import BadInput, NoData
+from tools.errors import BadInput
 from tools.ports import Embedder
-from tools.store import Store
-from tools.store.dialect import LEDGER_FILE
 
 INDEX = "index.sqlite"
 
@@ -94,11 +92,3 @@ def index_file(place: Path, *, create: bool) -> Path:
         except OSError as error:
             raise BadInput(f"the index {path} cannot be made: {error.strerror}") from error
     return path
-
-
-def open_ledger(folder: Path) -> Store:
-    """The ledger of a run's folder, for reading; NoData when there is none."""
-    path = folder / LEDGER_FILE if folder.is_dir() else folder
-    if not path.is_file():
-        raise NoData(f"there is no ledger at {path}; name the folder of a run")
-    return Store.open(path, read_only=True)

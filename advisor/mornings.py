@@ -16,6 +16,7 @@ import msgspec
 
 from advisor import code_version
 from advisor.bootstrap import ReplayOptions, advisers
+from advisor.ledgers import open_ledger
 from advisor.morning_bars import MorningBars, MorningRequest, read_morning
 from advisor.news import NewsSources, open_news
 from advisor.premarket import open_day
@@ -51,6 +52,7 @@ class PreparedMorning:
     rejections: dict[str, dict[str, int]]
     chain_heads: dict[str, str]
     earlier: bool
+    ledger: str
 
 
 def session_on(day: date) -> Session:
@@ -112,14 +114,15 @@ def _identity(
 
 
 def _open_ledger(folder: Path, run_id: str, options: ReplayOptions, settings: Settings) -> Store:
+    """The folder's ledger, or the database that was named: one for all days either way."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"--out {folder} cannot be used: {error.strerror}") from error
-    store = Store.open(folder / LEDGER)
+    store = open_ledger(options.ledger or folder / LEDGER, settings, read_only=False)
     try:
         other = next((run for run in store.runs() if run.kind != KIND), None)
-        if other is not None:
+        if options.ledger is None and other is not None:
             raise BadInput(
                 f"{folder} holds the ledger of a {other.kind} (run {other.run_id}); choose another "
                 "--out for premarkets"
@@ -190,4 +193,5 @@ def _from_ledger(
         rejections=read.rejections,
         chain_heads=store.heads(run_id),
         earlier=earlier,
+        ledger=store.place,
     )

@@ -25,11 +25,12 @@ from advisor.bootstrap import (
 )
 from advisor.cycle import dependencies
 from advisor.lanes import Lane, TradingDay
+from advisor.ledgers import open_ledger
 from advisor.market import Market, MarketRequest
 from advisor.news import NewsSources, open_news
 from advisor.pacing import PacedClock
 from advisor.premarket import morning_of, open_day
-from advisor.requests import keep_request
+from advisor.requests import REQUEST, keep_request, kept_request
 from advisor.results import ReplayResult
 from advisor.session import run_day, run_day_at_pace, trading_day
 from advisor.settings import Settings
@@ -120,7 +121,7 @@ def replay(
         store = None
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            store = stack.enter_context(_open_ledger(folder, run_id, options))
+            store = stack.enter_context(_open_ledger(folder, run_id, options, settings))
         chosen = stack.enter_context(
             advisers(
                 options, settings, folder, store, run_id, news.reader, clock=clock, watch=watch
@@ -129,7 +130,8 @@ def replay(
         # Only now: where a key or a package is missing, nothing was begun that could be resumed.
         if folder is not None and store is not None:
             _begin(store, run_id, settings)
-            keep_request(folder, request, options, market.digest, news.digest)
+            kept_in = {} if options.ledger is None else {"ledger": store.place, "run": run_id}
+            keep_request(folder, request, options, market.digest, news.digest, **kept_in)
         lanes = make_lanes(len(market.symbols), options, settings, chosen)
         opened: set[date] = set()
         if store is not None:
@@ -164,7 +166,7 @@ def prepare_folder(folder: Path, options: ReplayOptions) -> None:
     except OSError as error:
         raise BadInput(f"--out {folder} cannot be used: {error.strerror}") from error
     ledger = folder / LEDGER
-    if not ledger.exists() or options.fresh or options.resume:
+    if options.ledger or not ledger.exists() or options.fresh or options.resume:
         return
     with Store.open(ledger, read_only=True) as store:
         for run in store.runs():
@@ -175,18 +177,16 @@ def prepare_folder(folder: Path, options: ReplayOptions) -> None:
                 )
 
 
-def _open_ledger(folder: Path, run_id: str, options: ReplayOptions) -> Store:
+def _open_ledger(folder: Path, run_id: str, options: ReplayOptions, settings: Settings) -> Store:
     """The folder's ledger with this run and no other in it, or with none."""
+    if options.ledger is not None:
+        return _open_shared(options.ledger, folder, run_id, options, settings)
     store = Store.open(folder / LEDGER, synchronous="NORMAL")
     if options.fresh:
         # Only now is this process the ledger's one writer: nobody's run is pulled from under them.
         for run in store.runs():
             store.discard_run(run.run_id)
-        _clear_exports(folder)
-        if options.asks_model and options.llm == "record" and options.recordings is None:
-            # Not otherwise: a replay still needs the one that is there.
-            _clear_database(folder / RECORDINGS)
-        _clear_database(folder / CHECKPOINTS)
+        _clear_folder(folder, options)
     others = [run.run_id for run in store.runs() if run.run_id != run_id]
     if others:
         store.close()
@@ -196,6 +196,43 @@ def _open_ledger(folder: Path, run_id: str, options: ReplayOptions) -> Store:
             "to discard it"
         )
     return store
+
+
+def _open_shared(
+    address: str, folder: Path, run_id: str, options: ReplayOptions, settings: Settings
+) -> Store:
+    """A database that may hold other runs too; only this one is ever touched."""
+    before = kept_request(folder).run if (folder / REQUEST).is_file() else run_id
+    if before != run_id and not options.fresh:
+        raise UnfinishedRun(
+            f"{folder} holds the files of a different replay (this one is {run_id}); choose "
+            "another --out, or say --fresh to write over them"
+        )
+    store = open_ledger(address, settings, read_only=False, synchronous="NORMAL")
+    try:
+        run = store.run(run_id)
+        if run is not None and options.fresh:
+            store.discard_run(run_id)
+        elif run is not None and run.status != "finished" and not options.resume:
+            raise UnfinishedRun(
+                f"the ledger {store.place} holds this replay (run {run_id}), interrupted; say "
+                "--resume to go on with it or --fresh to discard it and start clean"
+            )
+        if options.fresh:
+            _clear_folder(folder, options)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _clear_folder(folder: Path, options: ReplayOptions) -> None:
+    """Remove what an earlier replay left beside its ledger."""
+    _clear_exports(folder)
+    if options.asks_model and options.llm == "record" and options.recordings is None:
+        # Not otherwise: a replay still needs the one that is there.
+        _clear_database(folder / RECORDINGS)
+    _clear_database(folder / CHECKPOINTS)
 
 
 def _begin(store: Store, run_id: str, settings: Settings) -> None:

@@ -21,17 +21,23 @@ REQUEST = "request.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptRequest:
-    """A request, who advised, and the digests of the accepted bars and of the news read."""
+    """A request, who advised, and the digests of the accepted bars and of the news read.
+
+    `ledger` is the database that the run `run` was kept in; None for the folder's own file.
+    """
 
     request: MarketRequest
     options: ReplayOptions
     digest: str
     news: str
+    ledger: str | None = None
+    run: str | None = None
 
 
 def keep_request(
-    folder: Path, request: MarketRequest, options: ReplayOptions, digest: str, news: str
-) -> None:
+    folder: Path, request: MarketRequest, options: ReplayOptions, digest: str, news: str,
+    *, ledger: str | None = None, run: str | None = None,
+) -> None:  # fmt: skip
     """Write the request of a replay into its folder."""
     values = {
         "bars": [_place(path) for path in request.bars],
@@ -47,6 +53,8 @@ def keep_request(
         "bars_digest": digest,
         "news_digest": news,
     }
+    if ledger is not None:
+        values |= {"ledger": ledger, "run": run}
     (folder / REQUEST).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
@@ -91,4 +99,6 @@ def _read(values: dict[str, Any]) -> KeptRequest:
         options=options,
         digest=values["bars_digest"],
         news=values["news_digest"],
+        ledger=values.get("ledger"),
+        run=values.get("run"),
     )

@@ -23,10 +23,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from advisor.gates import VARIABLE as LIVE_MONEY
 from quant_core.parameters import FillRules, PremarketParameters, RiskLimits, StdevParameters
 from rag.parameters import RagParameters
+from tools.aws.parameters import AwsParameters
 from tools.errors import BadInput
 from tools.llm import BudgetLimits, ModelParameters, PriceList
 from tools.notify import AlertChannels, AlertLimits
 from tools.notify.channels import PASSWORD, WEBHOOK
+from tools.secrets import read_source
 
 ENVIRONMENT_PREFIX = "ADVISOR_"
 LISTS = {"watchlist", "llm.models", "alerts.recipients", "api.cors_origins"}
@@ -35,6 +37,15 @@ NOT_SETTINGS = {"ADVISOR_CONFIG", "ADVISOR_TEST_DATA", LIVE_MONEY, PASSWORD, WEB
 
 class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _no_password(url: str | None) -> str | None:
+    if url and (urlsplit(url).password or "password=" in urlsplit(url).query):
+        raise ValueError(
+            "the URL holds a password, and settings are kept with every run: leave it out of "
+            "the URL and set PGPASSWORD in the environment"
+        )
+    return url
 
 
 class AccountSettings(_Group):
@@ -185,12 +196,48 @@ class CheckpointSettings(_Group):
     @classmethod
     def _without_password(cls, url: str | None) -> str | None:
         """Settings are kept with every run, and secrets are not."""
-        if url and urlsplit(url).password:
-            raise ValueError(
-                "the URL holds a password, and settings are kept with every run: leave it out of "
-                "the URL and set PGPASSWORD in the environment"
-            )
-        return url
+        return _no_password(url)
+
+
+class LedgerSettings(_Group):
+    """Where the ledger is when none is named, how its database is reached, and what it keeps.
+
+    `url` is `postgresql://USER@HOST/DATABASE`; the password is PGPASSWORD. `connections` are kept
+    open at most, and as many more for a moment. `advisor ledger prune` takes out minute rows and
+    models' texts that are older than so many days; without a number they stay for ever.
+    """
+
+    url: str | None = None
+    connections: int = Field(5, ge=1, le=100)
+    connect_seconds: int = Field(10, ge=2, le=120)
+    keep_minutes_days: float | None = Field(None, ge=1)
+    keep_texts_days: float | None = Field(None, ge=1)
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: str | None) -> str | None:
+        """Settings are shown and kept, and secrets are not."""
+        return _no_password(url)
+
+
+class SecretSettings(_Group):
+    """Where secrets come from that the environment does not have.
+
+    `sources` names, for a variable such as ANTHROPIC_API_KEY or PGPASSWORD, `ssm:/advisor/key` or
+    `secretsmanager:name`, with `#field` for one field of a JSON document. What was fetched counts
+    for `ttl_seconds`.
+    """
+
+    sources: dict[str, str] = Field(default_factory=dict)
+    ttl_seconds: float = Field(300.0, ge=0, le=86_400)
+
+    @field_validator("sources")
+    @classmethod
+    def _are_places(cls, sources: dict[str, str]) -> dict[str, str]:
+        """A secret itself must not stand in the settings."""
+        for name, source in sources.items():
+            read_source(name, source)
+        return sources
 
 
 class SpendingSettings(_Group):
@@ -224,6 +271,7 @@ class ScheduleSettings(_Group):
 # What changes no decision is no part of a run's identity.
 BESIDE_THE_RUN = (
     "broker", "live", "alerts", "alert_limits", "checkpoints", "spending", "schedule", "rag", "api",
+    "ledger", "secrets", "aws",
 )  # fmt: skip
 
 
@@ -283,6 +331,9 @@ class Settings(_Group):
     schedule: ScheduleSettings = ScheduleSettings()
     rag: RagParameters = RagParameters()
     api: ApiSettings = ApiSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    secrets: SecretSettings = SecretSettings()
+    aws: AwsParameters = AwsParameters()
 
     def plain(self) -> dict[str, Any]:
         """Nested plain values, in the order of declaration."""

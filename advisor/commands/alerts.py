@@ -14,7 +14,7 @@ SECONDS = 60.0
 
 @app.callback()
 def alerts() -> None:
-    """Alerts by mail and webhook."""
+    """Alerts by mail, webhook and SNS."""
 
 
 @app.command("test")
@@ -23,19 +23,19 @@ def send_test(
     json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Send a test alert through every channel that is set up, and say what became of it."""
-    import os
     from datetime import UTC, datetime
 
+    from advisor.secrets import open_secrets
     from advisor.settings import load_settings
     from tools.errors import NotConfigured, Rejected
     from tools.notify import Alert, Alerts, Severity, open_channels
 
     settings = load_settings(config)
-    channels = open_channels(settings.alerts, os.environ)
+    channels = open_channels(settings.alerts, open_secrets(settings), settings.aws)
     if not channels:
         raise NotConfigured(
             "no channel is set up; name alerts.recipients, alerts.sender and alerts.smtp_host for "
-            "mail, or alerts.webhook for a chat"
+            "mail (or alerts.mail_by = ses), alerts.webhook for a chat, or alerts.sns_topic"
         )
     sending = Alerts(channels, settings.alert_limits)
     sending.tell(

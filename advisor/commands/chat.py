@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 SOURCES = 8
 NO_DATA = ("closed", "no_evidence", "no_index", "not_verified")
 
-_Run = Annotated[Path, typer.Option("--run", help="Output folder of a run, or a ledger file.")]
+_Run = Annotated[
+    str | None,
+    typer.Option(
+        "--run", "--ledger",
+        help="Output folder of a run, a ledger file or a database URL; default: ledger.url.",
+    ),
+]  # fmt: skip
 _AsOf = Annotated[
     str | None,
     typer.Option(
@@ -40,7 +46,7 @@ _Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
 
 def ask(
     question: Annotated[str, typer.Argument(help="A question in plain English; - reads stdin.")],
-    run: _Run,
+    run: _Run = None,
     as_of: _AsOf = None,
     lane: _Lane = "",
     model: _Model = False,
@@ -70,7 +76,7 @@ def ask(
 
 
 def chat(
-    run: _Run,
+    run: _Run = None,
     as_of: _AsOf = None,
     lane: _Lane = "",
     model: _Model = False,

@@ -11,24 +11,25 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "off": "dim"}
 
 
 def doctor(
-    ledger: Annotated[Path | None, typer.Option(help="A ledger to look into.")] = None,
+    ledger: Annotated[
+        str | None, typer.Option(help="A ledger to look into: file, folder or database URL.")
+    ] = None,
     folder: Annotated[Path, typer.Option(help="Where runs would be written.")] = Path(),
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Check keys, clock, calendar, ledger, disk, broker, model and alerts."""
-    import os
     from dataclasses import asdict
 
     from rich.table import Table
 
     from advisor.doctor import examine
-    from advisor.replay import LEDGER
+    from advisor.secrets import open_secrets
     from advisor.settings import load_settings
 
-    place = ledger / LEDGER if ledger is not None and ledger.is_dir() else ledger
     with console().status("Looking …"):
-        findings = examine(load_settings(config), os.environ, place, folder)
+        settings = load_settings(config)
+        findings = examine(settings, open_secrets(settings), ledger, folder)
     if json:
         print_json([asdict(one) for one in findings])
     else:

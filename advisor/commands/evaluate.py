@@ -20,17 +20,25 @@ def evaluate(
     daily: Annotated[
         Path | None, typer.Option(help="The run's daily bars, if they have moved.")
     ] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(help="The ledger, if it is not where the run left it: file or database URL."),
+    ] = None,
     placebos: Annotated[
         int, typer.Option(min=0, max=1000, help="Random orders of each day's multipliers.")
     ] = 20,
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the evaluation as JSON.")] = False,
 ) -> None:
     """Say what the advice of finished replays was worth, and whether that could be luck."""
     from advisor.evaluation import Elsewhere, as_plain, write_evaluation
     from advisor.evaluation import evaluate as run
     from advisor.evaluation.terminal import terminal_evaluation
+    from advisor.settings import load_settings
 
-    elsewhere = Elsewhere(bars=tuple(bars or ()), daily=daily)
+    elsewhere = Elsewhere(
+        bars=tuple(bars or ()), daily=daily, ledger=ledger, reach=load_settings(config)
+    )
     with console().status("Evaluating …") as status:
         found = run(runs, elsewhere, placebos, lambda text: status.update(f"Evaluating {text} …"))
     write_evaluation(found, out)

@@ -22,9 +22,9 @@ def fetch(
     json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
     """Fetch bars from Alpaca into a lake, month by month; run it again to go on."""
-    import os
 
     from advisor.fetching import fetch_bars
+    from advisor.secrets import open_secrets
     from advisor.settings import load_settings
     from tools.errors import BadInput, NoData
     from tools.market.alpaca import AlpacaBars
@@ -32,7 +32,8 @@ def fetch(
     named = [part.strip().upper() for part in symbols.split(",") if part.strip()]
     if not named or first > last:
         raise BadInput("name at least one symbol with --symbols, and --from not after --to")
-    source = AlpacaBars(os.environ, feed=feed, base_url=load_settings(config).broker.data_url)
+    settings = load_settings(config)
+    source = AlpacaBars(open_secrets(settings), feed=feed, base_url=settings.broker.data_url)
     with console().status("") as status:
         rows = [
             fetch_bars(source, symbol, first.date(), last.date(), lake, timeframe, status.update)

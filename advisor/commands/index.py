@@ -12,10 +12,13 @@ from advisor.commands.output import console, print_json
 if TYPE_CHECKING:
     from rag.index import Filters, Index
     from rag.parameters import RagParameters
+    from tools.store.store import Store
 
 app = typer.Typer(help="The index of everything that was decided: build, search, verify.")
 
-_Run = Annotated[Path, typer.Argument(help="Folder of a run, with its ledger.")]
+_Run = Annotated[
+    str, typer.Argument(help="Folder of a run with its ledger, a ledger file, or a database URL.")
+]
 _Index = Annotated[
     str | None,
     typer.Option("--index", help="Folder, file or OpenSearch URL; default: beside the ledger."),
@@ -40,11 +43,11 @@ def build(
     json: _Json = False,
 ) -> None:
     """Bring the index to what the ledger says; what is there already is left alone."""
-    from advisor.indexing import open_ledger
     from rag.building import build as bring
 
-    with open_ledger(run_dir) as store:
-        opened = _open(index, embedder, config, run_dir, create=True, replacing=rebuild)
+    with _ledger(run_dir, config) as store:
+        folder = _beside(run_dir)
+        opened = _open(index, embedder, config, folder, create=True, replacing=rebuild)
         try:
             with console().status("Indexing …"):
                 done = bring(opened, store, as_of=_now(), rebuild=rebuild)
@@ -100,11 +103,10 @@ def verify(
     json: _Json = False,
 ) -> None:
     """Compare the index with the ledger; exit code 5 when they differ."""
-    from advisor.indexing import open_ledger
     from rag.building import compare
 
-    with open_ledger(run_dir) as store:
-        opened = _open(index, embedder, config, run_dir)
+    with _ledger(run_dir, config) as store:
+        opened = _open(index, embedder, config, _beside(run_dir))
         try:
             found = compare(opened, store, as_of=_now())
         finally:
@@ -120,8 +122,9 @@ def verify(
         if names:
             more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
             screen.print(f"{len(names):,} {word}: {', '.join(names[:_SHOWN])}{more}")
+    where = store.place if "://" in run_dir else run_dir
     again = "advisor index build --rebuild" if found.damaged else "advisor index build"
-    screen.print(f"`{again} {run_dir}` brings the index to the ledger")
+    screen.print(f"`{again} {where}` brings the index to the ledger")
     raise typer.Exit(5)
 
 
@@ -185,6 +188,20 @@ def _explain_nothing(index: "Index", where: "Filters") -> None:
     raise NoData("nothing was known then that fits; ask as of a later moment, or with less")
 
 
+def _ledger(place: str, config: Path | None) -> "Store":
+    from advisor.ledgers import ledger_at, open_ledger
+    from advisor.settings import load_settings
+
+    settings = load_settings(config)
+    return open_ledger(ledger_at(place, settings), settings)
+
+
+def _beside(place: str) -> Path | None:
+    from advisor.ledgers import folder_of
+
+    return folder_of(place)
+
+
 def _open(
     index: str | None, embedder: str | None, config: Path | None, folder: Path | None,
     *, create: bool = False, replacing: bool = False,
@@ -197,17 +214,21 @@ def _open(
 
 
 def _parameters(index: str | None, embedder: str | None, config: Path | None) -> "RagParameters":
+    from advisor.secrets import provide_keys
     from advisor.settings import load_settings
     from tools.errors import BadInput
 
+    settings = load_settings(config)
     given: dict[str, Any] = {"index": index, "embedder": embedder}
     try:
-        return replace(
-            load_settings(config).rag,
+        chosen = replace(
+            settings.rag,
             **{name: value for name, value in given.items() if value is not None},
         )
     except ValueError as error:
         raise BadInput(str(error)) from error
+    provide_keys(settings.model_copy(update={"rag": chosen}), model=False)
+    return chosen
 
 
 def _filters(

@@ -1,6 +1,5 @@
 """`advisor live`: today's session, minute by minute, on live bars."""
 
-import os
 import signal
 import threading
 from datetime import datetime
@@ -70,10 +69,12 @@ def live(
     from advisor.bootstrap import ReplayOptions
     from advisor.live.clock import WallClock
     from advisor.live.opening import LiveRequest, Opening, session_at
+    from advisor.secrets import open_secrets, provide_keys
     from advisor.settings import load_settings
 
     settings, clock, stop = load_settings(config), WallClock(), threading.Event()
     session = session_at(clock.now())
+    provide_keys(settings, model="model" in (analyst, validation, premarket))
     screen = console()
     opening = Opening(
         request=LiveRequest(
@@ -90,7 +91,7 @@ def live(
             news=tuple(news or ()),
         ),
         settings=settings,
-        environment=os.environ,
+        environment=open_secrets(settings),
         session=session,
         clock=clock,
         stop=stop,

@@ -63,6 +63,12 @@ def premarket(
     out: Annotated[Path, typer.Option(help="Folder of the ledger; one for all days.")] = Path(
         "out/premarket"
     ),
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Keep it in this database (postgresql://…) instead of --out."
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Discard this morning as it was kept, and ask again.")
     ] = False,
@@ -93,6 +99,7 @@ def premarket(
         llm=llm.value,
         recordings=recordings,
         fresh=fresh,
+        ledger=ledger,
     )
     prepared = prepare_morning(request, options, settings, out, _show_step)
     if prepared.as_of > datetime.now(NEW_YORK):
@@ -100,9 +107,9 @@ def premarket(
             f"{at:%H:%M} New York lies ahead: what becomes known until then is missing; ask again"
         )
     if json:
-        print_json(_document(prepared, out))
+        print_json(_document(prepared))
     else:
-        _print(prepared, options, out)
+        _print(prepared, options)
 
 
 def _show_step(event: "Event") -> None:
@@ -113,11 +120,10 @@ def _show_step(event: "Event") -> None:
     console().print(said, style="dim", markup=False)
 
 
-def _document(prepared: "PreparedMorning", out: Path) -> Any:
+def _document(prepared: "PreparedMorning") -> Any:
     """The prepared day as JSON."""
     from dataclasses import asdict
 
-    from advisor.replay import LEDGER
     from advisor.summary import plain
 
     return plain(
@@ -150,7 +156,7 @@ def _document(prepared: "PreparedMorning", out: Path) -> Any:
             "findings": [asdict(one) for one in prepared.findings],
             "notes": prepared.notes,
             "bars_refused": prepared.rejections,
-            "ledger": str(out / LEDGER),
+            "ledger": prepared.ledger,
             "chain_heads": prepared.chain_heads,
         }
     )
@@ -165,11 +171,10 @@ def _dated(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _print(prepared: "PreparedMorning", options: "ReplayOptions", out: Path) -> None:
+def _print(prepared: "PreparedMorning", options: "ReplayOptions") -> None:
     """The prepared day for people."""
     from rich.text import Text
 
-    from advisor.replay import LEDGER
     from quant_core.calendar import new_york
 
     screen, context = console(), prepared.context
@@ -208,7 +213,7 @@ def _print(prepared: "PreparedMorning", options: "ReplayOptions", out: Path) -> 
         counts = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
         screen.print(Text(f"refused rows of {symbol}: {counts}", style="yellow"))
     how = "It was prepared earlier and is shown from" if prepared.earlier else "Kept in"
-    screen.print(Text(f"{how} {out / LEDGER} (run {prepared.run_id})"))
+    screen.print(Text(f"{how} {prepared.ledger} (run {prepared.run_id})"))
 
 
 def _table(prepared: "PreparedMorning") -> Any:

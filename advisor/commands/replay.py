@@ -125,6 +125,12 @@ def replay(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say every step of the machines (stderr).")
     ] = False,
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Keep the ledger in this database (postgresql://…), beside others."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")
     ] = False,
@@ -150,6 +156,7 @@ def replay(
         news=tuple(news or ()),
         mask=mask,
         pace=pace,
+        ledger=ledger,
     )
     _check_manner(options, verbose)
     keep_apart(out, [*bars, *([daily] if daily else [])])
@@ -236,6 +243,11 @@ def _check_manner(options: "ReplayOptions", verbose: bool) -> None:
                 f"{option} is about a language model, and none is asked: "
                 "add --analyst model, --validation model or --premarket model"
             )
+    if options.ledger is not None and "://" not in options.ledger:
+        raise BadInput(
+            "--ledger of a replay is a database URL (postgresql://USER@HOST/DATABASE); a file is "
+            "kept in --out"
+        )
     pace = options.pace
     if pace is not None and not SHORTEST_PACE <= pace <= LONGEST_PACE:
         raise BadInput(

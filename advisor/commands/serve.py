@@ -22,8 +22,8 @@ def serve(
     ledger: Annotated[
         str | None,
         typer.Option(
-            help="A ledger file, a folder that holds one, or a database URL; the newest ledger "
-            "below ./out without it."
+            help="A ledger file, a folder that holds one, or a database URL; without it the one in "
+            "the settings, or the newest below ./out."
         ),
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
@@ -47,7 +47,7 @@ def serve(
     _require_packages(ui=ui)
     address = host or settings.api.host
     public = not address.startswith(LOOPBACK)
-    place = _ledger(ledger)
+    place = _ledger(ledger, settings)
     with _listening(address, settings.api.port if port is None else port) as listener:
         _run(
             place, settings, config, listener, address,
@@ -75,10 +75,12 @@ def _run(
     from advisor.api.parts import Parts
     from advisor.api.view import LedgerView
     from advisor.control import Control
+    from advisor.ledgers import folder_of, open_ledger
+    from advisor.secrets import provide_keys
     from tools.errors import BadInput
     from tools.store.paging import Pages
-    from tools.store.store import Store
 
+    provide_keys(settings, model=with_model)
     keys = KeyFile(Path(settings.api.keys_file).expanduser())
     if public and not any(key.revoked_at is None for key in keys.listed()):
         raise BadInput(
@@ -87,9 +89,9 @@ def _run(
         )
     model = _model(settings) if with_model else None
     with ExitStack() as stack:
-        store = stack.enter_context(Store.open(place, read_only=True))
+        store = stack.enter_context(open_ledger(place, settings))
         view = LedgerView(Pages(store))
-        folder = None if "://" in place else Path(place).parent
+        folder = folder_of(place)
         chat = stack.enter_context(
             closing(LedgerChat(store, view, settings, folder=folder, model=model))
         )
@@ -103,7 +105,7 @@ def _run(
             from advisor.api.dashboard import OneAddress
 
             application = OneAddress(application, address=_near(listener), local_only=not keyed)
-        _welcome(view, listener, place, keyed=keyed, ui=ui)
+        _welcome(view, listener, store.place, keyed=keyed, ui=ui)
         Thread(target=chat.prepare, name="chat-prepare", daemon=True).start()
         gc.freeze()  # what was imported stays; collecting through it stops every request
         server = uvicorn.Server(
@@ -174,19 +176,14 @@ def _require_packages(*, ui: bool) -> None:
             )
 
 
-def _ledger(named: str | None) -> str:
-    """Where the ledger is; a database URL as it is."""
+def _ledger(named: str | None, settings: "Settings") -> str:
+    """Where the ledger is."""
+    from advisor.ledgers import ledger_at
     from tools.errors import NoData
     from tools.store.dialect import LEDGER_FILE
 
-    if named is not None and "://" in named:
-        return named
-    if named is not None:
-        path = Path(named)
-        path = path / LEDGER_FILE if path.is_dir() else path
-        if not path.is_file():
-            raise NoData(f"there is no ledger at {path}; name a ledger file or an output folder")
-        return str(path)
+    if named is not None or settings.ledger.url is not None:
+        return ledger_at(named, settings)
     found = [*Path().glob(LEDGER_FILE), *Path("out").rglob(LEDGER_FILE)]
     if not found:
         raise NoData(

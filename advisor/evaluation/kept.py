@@ -6,16 +6,17 @@ run's own identity. What follows from other bars, or from a changed ledger, woul
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 from advisor import code_version
 from advisor.bootstrap import ReplayOptions
 from advisor.demo import demo_market
+from advisor.ledgers import ledger_at, open_ledger
 from advisor.market import Market, MarketRequest, prepare_market
 from advisor.replay import LEDGER, MARKET_LANE, UnfinishedRun, identity_of
-from advisor.requests import KeptRequest, kept_request
+from advisor.requests import REQUEST, KeptRequest, kept_request
 from advisor.settings import Settings
 from quant_core.calendar import to_datetime
 from quant_core.types import Analysis, Decision, LaneDay
@@ -58,10 +59,12 @@ class KeptRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
-    """Where bars are now, if not where they were."""
+    """Where bars, and the ledger, are now, if not where they were; `reach` opens a database."""
 
     bars: tuple[Path, ...] = ()
     daily: Path | None = None
+    ledger: str | None = None
+    reach: Settings = field(default_factory=Settings)
 
 
 def read_run(folder: Path, elsewhere: Elsewhere) -> KeptRun:
@@ -70,11 +73,17 @@ def read_run(folder: Path, elsewhere: Elsewhere) -> KeptRun:
     Raises NoData without a ledger, UnfinishedRun for an interrupted replay, BookMismatch for a
     changed history, BadInput for other bars.
     """
-    if not (folder / LEDGER).is_file():
+    place = elsewhere.ledger
+    if place is None and (folder / LEDGER).is_file():
+        place = str(folder / LEDGER)
+    if place is None and not (folder / REQUEST).is_file():
         raise NoData(f"there is no ledger in {folder}; name the --out folder of a replay")
     kept = kept_request(folder)
-    with Store.open(folder / LEDGER, read_only=True) as store:
-        run = _only_run(store, folder)
+    place = place or kept.ledger
+    if place is None:
+        raise NoData(f"there is no ledger in {folder}; say where it is with --ledger")
+    with open_ledger(ledger_at(place, elsewhere.reach), elsewhere.reach) as store:
+        run = _only_run(store, folder, kept.run)
         settings = _settings(run, folder)
         market = _market(folder, kept, elsewhere, settings, run)
         report = store.verify_chain(run.run_id)
@@ -98,10 +107,11 @@ def read_run(folder: Path, elsewhere: Elsewhere) -> KeptRun:
     )  # fmt: skip
 
 
-def _only_run(store: Store, folder: Path) -> Run:
-    runs = store.runs()
+def _only_run(store: Store, folder: Path, named: str | None) -> Run:
+    """The run of a folder: in a database that holds several the one that its request names."""
+    runs = [run for run in store.runs() if named is None or run.run_id == named]
     if not runs:
-        raise NoData(f"the ledger in {folder} holds no run")
+        raise NoData(f"the ledger of {folder} does not hold its run")
     if runs[-1].status != "finished":
         raise UnfinishedRun(
             f"the replay in {folder} was interrupted; finish it with `replay --resume` first"

@@ -21,6 +21,7 @@ from advisor.control import Control
 from advisor.cycle import CycleDependencies, dependencies
 from advisor.gates import open_gates
 from advisor.lanes import Lane, TradingDay
+from advisor.ledgers import open_ledger
 from advisor.live.clock import LiveClock
 from advisor.live.feed import LiveFeed
 from advisor.live.freshness import WhileFresh
@@ -105,7 +106,8 @@ class Opening:
             telling = Telling(self.say, alerts.tell)
             account = self._account(stack)
             request.folder.mkdir(parents=True, exist_ok=True)
-            store = stack.enter_context(Store.open(request.folder / LEDGER))
+            place = settings.ledger.url or request.folder / LEDGER
+            store = stack.enter_context(open_ledger(place, settings, read_only=False))
             run_id = enter_run(
                 store, request.mode, account.number if account else "", request.symbols,
                 self.options, settings,

@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from advisor.bootstrap import ReplayOptions
-from advisor.chatting import LEDGER
 from advisor.exports import write_exports
 from advisor.market import MarketRequest, prepare_market
 from advisor.replay import replay
 from advisor.settings import Settings
 from advisor.summary import summarise
+from tools.store.dialect import LEDGER_FILE as LEDGER
 from tools.store.store import Store
 from tools.toolbox import Toolbox
 

@@ -1,4 +1,4 @@
-"""The channels a user can name: mail by SMTP, and webhooks in the shapes of the common chats.
+"""The channels a user can name: mail by SMTP or SES, an SNS topic, webhooks of the common chats.
 
 Addresses are settings. The password and the webhook's URL (whoever has it can write to the chat)
 are secrets: they come from the environment, and no error message repeats them.
@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any, Literal
 
+from tools.aws.parameters import AwsParameters
 from tools.errors import NotConfigured, Rejected, Transient
 from tools.notify.alerts import Alert, Channel, Severity
 
 PASSWORD = "ADVISOR_SMTP_PASSWORD"
 WEBHOOK = "ADVISOR_ALERT_WEBHOOK"
 SECONDS = 10.0
+AWS = AwsParameters()
 COLOURS = {Severity.INFO: 0x2F6F9F, Severity.WARNING: 0xC98A1B, Severity.CRITICAL: 0xB3261E}
 
 Shape = Literal["slack", "discord", "telegram", "json"]
@@ -29,6 +31,7 @@ Shape = Literal["slack", "discord", "telegram", "json"]
 class AlertChannels:
     """Where alerts go: mail to `recipients` when there are any, a webhook when `webhook` is set.
 
+    Mail goes by `smtp`, or by Amazon SES (`ses`); `sns_topic` is the ARN of an SNS topic.
     `security`: `starttls` (usual on port 587), `tls` from the first byte (465), or `none`.
     `chat_id` is Telegram's.
     """
@@ -41,11 +44,17 @@ class AlertChannels:
     security: Literal["starttls", "tls", "none"] = "starttls"
     webhook: Shape | None = None
     chat_id: str = ""
+    mail_by: Literal["smtp", "ses"] = "smtp"
+    sns_topic: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a channel that could never deliver."""
-        if self.recipients and not (self.smtp_host and self.sender):
+        if self.recipients and self.mail_by == "smtp" and not (self.smtp_host and self.sender):
             raise ValueError("recipients are named, so smtp_host and sender must be too")
+        if self.recipients and not self.sender:
+            raise ValueError("recipients are named, so sender must be too")
+        if self.sns_topic and not self.sns_topic.startswith("arn:"):
+            raise ValueError(f"sns_topic is {self.sns_topic!r}; it must be a topic's ARN")
         for address in (*self.recipients, *([self.sender] if self.sender else [])):
             if "@" not in address or any(c.isspace() for c in address):
                 raise ValueError(f"{address!r} is not a mail address")
@@ -55,10 +64,16 @@ class AlertChannels:
             raise ValueError("webhook is telegram, so chat_id must say which chat")
 
 
-def open_channels(settings: AlertChannels, environment: Mapping[str, str]) -> list[Channel]:
+def open_channels(
+    settings: AlertChannels, environment: Mapping[str, str], aws: AwsParameters = AWS
+) -> list[Channel]:
     """The channels that are set up; NotConfigured when one lacks its secret."""
     channels: list[Channel] = []
-    if settings.recipients:
+    if settings.recipients and settings.mail_by == "ses":
+        from tools.notify.amazon import SesMail
+
+        channels.append(SesMail(settings.sender, settings.recipients, aws))
+    elif settings.recipients:
         password = environment.get(PASSWORD, "")
         if settings.smtp_user and not password:
             raise NotConfigured(f"alerts.smtp_user is set, so the environment must have {PASSWORD}")
@@ -71,6 +86,10 @@ def open_channels(settings: AlertChannels, environment: Mapping[str, str]) -> li
                 f"{WEBHOOK}, the address to post to (https://…)"
             )
         channels.append(Webhook(settings.webhook, url, settings.chat_id))
+    if settings.sns_topic:
+        from tools.notify.amazon import SnsTopic
+
+        channels.append(SnsTopic(settings.sns_topic, aws))
     return channels
 
 

@@ -2,29 +2,45 @@
 
 SQLite is the default: WAL, so that readers never wait for the writer; foreign keys on; explicit
 `BEGIN`, because Python's own transaction handling would commit behind our back. PostgreSQL is
-reached through psycopg 3 with the same SQL. Both give every transaction one snapshot.
+reached through psycopg 3 with the same SQL (`tools.store.postgresql`). Both give every transaction
+one snapshot.
 """
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from sqlalchemy import URL, Connection, Engine, Text, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 from sqlalchemy.types import TypeEngine
 
-from tools.errors import AdvisorError, Ambiguous, BadInput, NotConfigured, Transient
+from tools.errors import AdvisorError, BadInput, NotConfigured, Transient
+from tools.store import postgresql
+from tools.store.postgresql import Access
 
 Synchronous = Literal["FULL", "NORMAL"]
-POSTGRESQL = "postgresql"
+POSTGRESQL = postgresql.NAME
 LEDGER_FILE = "ledger.sqlite"  # in a folder of results
-_WRITER_KEY = 0x61647669736F7200  # "advisor", as PostgreSQL's advisory lock number
+ACCESS = Access()
 
 
 class Unreadable(ValueError):
     """A stored value that this program never wrote."""
+
+
+class Writer(Protocol):
+    """The right to write a ledger; it ends with `release` or with the process."""
+
+    def begin(self) -> AbstractContextManager[Connection]:
+        """A transaction that is committed at the end of the block."""
+        ...
+
+    def release(self) -> None:
+        """Let others write."""
+        ...
 
 
 def text_or(native: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -32,8 +48,8 @@ def text_or(native: TypeEngine[Any]) -> TypeEngine[Any]:
     return Text().with_variant(native, POSTGRESQL)
 
 
-def engine_at(where: str | Path, synchronous: Synchronous) -> Engine:
-    """An engine on a file path or a database URL.
+def engine_at(where: str | Path, synchronous: Synchronous, access: Access = ACCESS) -> Engine:
+    """An engine on a file path or a database URL; `access` is how a server is reached.
 
     `synchronous="NORMAL"` may lose the last commits when the machine loses power, never when the
     process dies, and never damages the ledger; it is for replays, which can be run again. SQLite
@@ -41,7 +57,7 @@ def engine_at(where: str | Path, synchronous: Synchronous) -> Engine:
     """
     url = _url(where)
     if url.get_backend_name() == POSTGRESQL:
-        return _postgresql(url, synchronous)
+        return postgresql.engine_at(url, durable=synchronous == "FULL", access=access)
     engine = create_engine(url)
 
     @event.listens_for(engine, "connect")
@@ -63,8 +79,13 @@ def _url(where: str | Path) -> URL:
         return URL.create("sqlite", database=str(Path(where).expanduser()))
     try:
         url = make_url(str(where))
-    except ArgumentError as error:
-        raise BadInput(f"{where!r} is not a database URL: {error}") from error
+    except (ArgumentError, ValueError):
+        # Neither the text nor the parser's message: a password may stand in both.
+        scheme = str(where).partition("://")[0]
+        raise BadInput(
+            f"the ledger's address {scheme}://… is not a database URL; write "
+            "postgresql://USER@HOST:PORT/DATABASE, with %40 for an @ inside a name or password"
+        ) from None
     if url.get_backend_name() not in ("sqlite", POSTGRESQL):
         raise BadInput(f"a ledger is kept in SQLite or PostgreSQL, not in {url.drivername}")
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
@@ -72,30 +93,16 @@ def _url(where: str | Path) -> URL:
     return url
 
 
-def _postgresql(url: URL, synchronous: Synchronous) -> Engine:
-    try:
-        engine = create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            paramstyle="format",
-            isolation_level="REPEATABLE READ",
-        )
-    except ModuleNotFoundError as error:
-        raise NotConfigured("a ledger on PostgreSQL needs psycopg: pip install psycopg") from error
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: object) -> None:
-        if synchronous == "NORMAL":
-            connection.execute("SET synchronous_commit = off")
-            connection.commit()
-
-    return engine
-
-
 def place(engine: Engine) -> str:
-    """How messages name the ledger: the file, or the URL without its password."""
-    if engine.dialect.name == POSTGRESQL:
-        return engine.url.render_as_string(hide_password=True)
-    return str(engine.url.database)
+    """The file, or the URL without its password: for messages, and to open it again."""
+    if engine.dialect.name != POSTGRESQL:
+        return str(engine.url.database)
+    query = {name: value for name, value in engine.url.query.items() if name != "sslpassword"}
+    url = URL.create(
+        POSTGRESQL, engine.url.username, None, engine.url.host, engine.url.port,
+        engine.url.database, query,
+    )  # fmt: skip
+    return url.render_as_string(hide_password=False)
 
 
 def is_missing(engine: Engine) -> bool:
@@ -108,15 +115,31 @@ def is_shared(engine: Engine) -> bool:
     return engine.dialect.name == POSTGRESQL
 
 
-def hold_writer(engine: Engine) -> Callable[[], None]:
-    """Become the only writer until the returned function is called or the process ends.
+class _FileWriter:
+    """An exclusive transaction, never committed, in an empty file beside the ledger."""
+
+    def __init__(self, engine: Engine, lock: sqlite3.Connection) -> None:
+        self._engine, self._lock = engine, lock
+
+    def begin(self) -> AbstractContextManager[Connection]:
+        return self._engine.begin()
+
+    def release(self) -> None:
+        self._lock.close()
+
+
+def hold_writer(engine: Engine) -> Writer:
+    """Become the only writer until it is released or the process ends.
 
     The lock is the database's own, so it goes with a process that dies: an advisory lock on
-    PostgreSQL; on SQLite an exclusive transaction, never committed, in an empty file beside the
-    ledger (`<name>-writer`), which leaves the ledger itself open to readers.
+    PostgreSQL; on SQLite an exclusive transaction in a file of its own (`<name>-writer`), which
+    leaves the ledger itself open to readers. BadInput when another process has it.
     """
     if engine.dialect.name == POSTGRESQL:
-        return _hold_advisory_lock(engine)
+        session = postgresql.writer(engine, place(engine))
+        if session is None:
+            raise _second_writer(engine)
+        return session
     beside = Path(str(engine.url.database)).resolve()
     lock = sqlite3.connect(
         beside.with_name(beside.name + "-writer"),
@@ -131,25 +154,7 @@ def hold_writer(engine: Engine) -> Callable[[], None]:
         if _sqlite_name(error).startswith("SQLITE_BUSY"):
             raise _second_writer(engine) from error
         raise
-    return lock.close
-
-
-def _hold_advisory_lock(engine: Engine) -> Callable[[], None]:
-    connection = engine.connect()
-    connection.detach()
-    held = connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_WRITER_KEY})").scalar()
-    connection.commit()
-    if not held:
-        connection.close()
-        raise _second_writer(engine)
-
-    def release() -> None:
-        # Closing alone frees the lock too, but only once the server has noticed.
-        with contextlib.suppress(DBAPIError):
-            connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_WRITER_KEY})")
-        connection.close()
-
-    return release
+    return _FileWriter(engine, lock)
 
 
 def _second_writer(engine: Engine) -> AdvisorError:
@@ -170,11 +175,16 @@ def explained(engine: Engine) -> Iterator[None]:
         ) from error
     except DBAPIError as error:
         if error.connection_invalidated:
-            raise Ambiguous(
-                f"the connection to the ledger {place(engine)} broke; what was being written may "
-                "or may not be there. Open the ledger again and go on from the lane's checkpoint"
+            raise Transient(
+                f"the connection to the ledger {place(engine)} broke; nothing was written. Try "
+                "again"
             ) from error
         raise _explanation(engine, error.orig or error) from error
+    except TimeoutError as error:
+        raise Transient(
+            f"all connections to the ledger {place(engine)} are in use; try again, or allow more "
+            "(ledger.connections)"
+        ) from error
     except sqlite3.Error as error:
         raise _explanation(engine, error) from error
 
@@ -187,6 +197,8 @@ def _explanation(engine: Engine, error: BaseException) -> AdvisorError:
         if (name or state).startswith(prefixes):
             return kind(sentence.format(at=at, error=_plain(error)))
     if engine.dialect.name == POSTGRESQL and not state:
+        if any(words in str(error) for words in _SETUP):
+            return NotConfigured(f"{at} cannot be opened: {_plain(error)}")
         return Transient(f"{at} cannot be reached, nothing was written: {_plain(error)}")
     return AdvisorError(f"{at} refused: {_plain(error)}; nothing was written")
 
@@ -199,6 +211,10 @@ def _sqlite_name(error: BaseException) -> str:
     return str(getattr(error, "sqlite_errorname", ""))
 
 
+# What a server that refuses a connection says: there is no SQLSTATE then.
+_SETUP = (
+    "password", "role ", "database ", "pg_hba", "certificate", "SSL", "could not translate host",
+)  # fmt: skip
 _REACTIONS: tuple[tuple[tuple[str, ...], type[AdvisorError], str], ...] = (
     (
         ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40"),

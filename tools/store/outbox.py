@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Text, insert, select, update
+from sqlalchemy import Connection, Index, Integer, Text, insert, select, update
 from sqlmodel import Field
 
 from tools.outbox import OutboxRow, Purpose, Sending
@@ -36,7 +36,7 @@ class Outbox(Row, table=True):
     """An `OutboxRow`. The key holds over all runs: an account knows an id only once."""
 
     __tablename__ = "outbox"
-    __table_args__ = (owned_by("lanes", "run", "lane"),)
+    __table_args__ = (owned_by("lanes", "run", "lane"), Index("ix_outbox_lane", "run", "lane"))
     client_order_id: str = Field(primary_key=True, sa_type=col.Line)
     run: int = Field(sa_type=Integer)
     lane: str = Field(sa_type=Text)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, inspect
 from tools.errors import BadInput
 from tools.store import dialect, tables
 
-HEAD = "0003"
+HEAD = "0004"
 VERSION_TABLE = "ledger_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -44,13 +44,13 @@ def _version(connection: Connection) -> str | None:
     return None
 
 
-def migrate(engine: Engine) -> None:
+def migrate(writer: dialect.Writer) -> None:
     """Bring the schema to HEAD, all or nothing."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with engine.begin() as connection:
+    with writer.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import Insert
 
-from tools.store import tables
+from tools.store import postgresql, tables
 
 # Rows in one INSERT of minute rows: a third faster than row by row, and below the 999 parameters
 # of an old SQLite.
@@ -32,17 +32,27 @@ BLOCK = 50
 
 
 class Statement:
-    """One compiled statement; parameters are given in stored form."""
+    """One compiled statement; parameters are given in stored form.
+
+    An INSERT of many rows goes into PostgreSQL by COPY, which is several times quicker.
+    """
 
     def __init__(self, clause: Select[Any] | Insert | Update, dialect: Dialect) -> None:
         """Compile for a dialect with positional parameters."""
         compiled = clause.compile(dialect=dialect)
         self.text = str(compiled)
         self.names: list[str] = list(compiled.positiontup or ())
+        self._copy = ""
+        if isinstance(clause, Insert) and dialect.name == postgresql.NAME:
+            names = ", ".join(map(dialect.identifier_preparer.quote, self.names))
+            table = dialect.identifier_preparer.format_table(clause.table)
+            self._copy = f"COPY {table} ({names}) FROM STDIN"
 
     def many(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Run for each row; values stand in the order of `names`."""
-        if rows:
+        if self._copy and len(rows) >= postgresql.COPY_FROM:
+            postgresql.copy(connection, self._copy, rows)
+        elif rows:
             connection.exec_driver_sql(self.text, list(rows))
 
     def run(self, connection: Connection, **values: Any) -> Any:
@@ -72,7 +82,10 @@ class Statements:
         self._cycle_block = compiled(_block(cycles))
 
     def insert_cycles(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Write minute rows: whole blocks by one statement each, the rest one by one."""
+        """Write minute rows; on SQLite whole blocks by one statement each, the rest one by one."""
+        if connection.dialect.name == postgresql.NAME:
+            self._cycle.many(connection, rows)
+            return
         whole = len(rows) - len(rows) % BLOCK
         blocks = [
             tuple(chain.from_iterable(rows[first : first + BLOCK]))

@@ -9,7 +9,7 @@ opened. After an error nothing has moved: neither the ledger nor the head.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +43,7 @@ from tools.ports import LedgerRecord
 from tools.store import chain, codec, dialect, reading, runs, schema, tables, verify
 from tools.store import outbox as orders
 from tools.store.columns import Moment
+from tools.store.postgresql import Access
 from tools.store.runs import Run
 from tools.store.statements import Statements
 from tools.store.verify import ChainReport
@@ -55,13 +56,13 @@ _LANES = tables.of(tables.Lanes)
 class Store:
     """A ledger that is open. Use `Store.open`; close it, or use it as a context manager."""
 
-    def __init__(self, engine: Engine, release: Callable[[], None] | None) -> None:
-        """Over a database with the newest schema; `release` gives up the right to write."""
+    def __init__(self, engine: Engine, writer: dialect.Writer | None) -> None:
+        """Over a database with the newest schema; `writer` is the right to write, if there is."""
         self._engine = engine
-        self._release = release
-        self._sql = Statements(engine.dialect, [kind.table for kind in codec.KINDS.values()])
+        self._writer = writer
+        self.sql = Statements(engine.dialect, [kind.table for kind in codec.KINDS.values()])
         self._lanes: dict[tuple[str, str], chain.Lane] = {}
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
 
     @classmethod
     def open(
@@ -70,41 +71,47 @@ class Store:
         *,
         read_only: bool = False,
         synchronous: dialect.Synchronous = "FULL",
+        access: Access = dialect.ACCESS,
     ) -> "Store":
         """Open the ledger at a path or database URL, creating or migrating it when writing.
 
         `synchronous="NORMAL"` is for replays: see `dialect.engine_at`. Raises BadInput for what
         is not a ledger, has a newer schema, or is being written by another process; NoData when
-        there is nothing to read; Transient when it is locked for the moment.
+        there is nothing to read; Transient when it is locked or cannot be reached for the moment.
         """
-        engine = dialect.engine_at(where, synchronous)
+        engine = dialect.engine_at(where, synchronous, access)
         if read_only and dialect.is_missing(engine):
             raise NoData(f"there is no ledger at {dialect.place(engine)}")
-        release = None
+        writer = None
         try:
             with dialect.explained(engine):
                 current = schema.is_current(engine)
-                release = None if read_only else dialect.hold_writer(engine)
+                writer = None if read_only else dialect.hold_writer(engine)
                 if not current and read_only:
                     raise BadInput(
                         f"the ledger {dialect.place(engine)} has an older schema; "
                         "`advisor ledger upgrade` brings it up to date, keeping every record"
                     )
-                if not current:
-                    schema.migrate(engine)
+                if not current and writer:
+                    schema.migrate(writer)
         except BaseException:
             engine.dispose()
-            if release:
-                release()
+            if writer:
+                writer.release()
             raise
-        return cls(engine, release)
+        return cls(engine, writer)
+
+    @property
+    def place(self) -> str:
+        """Its file, or its URL without a password: where it can be opened again."""
+        return dialect.place(self._engine)
 
     def close(self) -> None:
         """Close the database and let others write."""
         self._engine.dispose()
-        if self._release:
-            self._release()
-            self._release = None
+        if self._writer:
+            self._writer.release()
+            self._writer = None
 
     def __enter__(self) -> "Store":
         """The store itself."""
@@ -205,13 +212,13 @@ class Store:
         with self._writing:
             growth = chain.grown(self._lane(run_id, lane), cycles, records)
             with self._write() as connection:
-                chain.write(connection, self._sql, growth, checkpoint)
+                chain.write(connection, self.sql, growth, checkpoint)
                 orders.write(connection, growth.after.run, lane, outbox)
             self._lanes[run_id, lane] = growth.after
 
     def keep_outbox(self, run_id: str, lane: str, rows: Sequence[OutboxRow]) -> None:
         """Write how far requests have come, where nothing else is to be recorded."""
-        with self._writing, self._write() as connection:
+        with self._write() as connection:
             orders.write(connection, runs.get(connection, run_id).key, lane, rows)
 
     def _lane(self, run_id: str, lane: str) -> chain.Lane:
@@ -222,7 +229,7 @@ class Store:
             kept = runs.get(connection, run_id)
             if kept.run.status == "finished":
                 raise BadInput(f"run {run_id!r} is finished; start another one")
-            return reading.lane(connection, self._sql, kept.key, lane)
+            return reading.lane(connection, self.sql, kept.key, lane)
 
     # Reading
 
@@ -293,7 +300,7 @@ class Store:
         moment = Moment().keep(_aware(as_of))
         with self._read() as connection:
             key = runs.get(connection, run_id).key
-            return reading.entries(connection, self._sql, codec.KINDS[kind], key, lane, moment)
+            return reading.entries(connection, self.sql, codec.KINDS[kind], key, lane, moment)
 
     def watchlist(self, run_id: str, lane: str) -> tuple[str, ...]:
         """The symbols a lane was started with; none for a lane without minute rows."""
@@ -305,7 +312,7 @@ class Store:
         through = to_minute(_aware(as_of)) - 1
         with self._read() as connection:
             key = runs.get(connection, run_id).key
-            return reading.cycles(connection, self._sql, key, lane, through)
+            return reading.cycles(connection, self.sql, key, lane, through)
 
     def checkpoint(self, run_id: str, lane: str) -> bytes | None:
         """The lane's state as of its last cycle, or None when it has none."""
@@ -323,17 +330,21 @@ class Store:
     def verify_chain(self, run_id: str) -> ChainReport:
         """Read every row of a run again and say whether, and where, its history was changed."""
         with self._read() as connection:
-            return verify.run(connection, self._sql, runs.get(connection, run_id))
+            return verify.run(connection, self.sql, runs.get(connection, run_id))
 
     def _records(self, kind: codec.Kind[R], run_id: str, lane: str, as_of: datetime) -> list[R]:
         moment = Moment().keep(_aware(as_of))
         with self._read() as connection:
             key = runs.get(connection, run_id).key
-            return reading.records(connection, self._sql, kind, key, lane, moment)
+            return reading.records(connection, self.sql, kind, key, lane, moment)
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A read transaction for the queries beside this module (`tools.store.paging`)."""
         return self._read()
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A write transaction for what stands beside this module (`tools.store.retention`)."""
+        return self._write()
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
@@ -342,9 +353,9 @@ class Store:
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
-        if self._release is None:
+        if self._writer is None:
             raise BadInput(f"the ledger {dialect.place(self._engine)} is open for reading only")
-        with dialect.explained(self._engine), self._engine.begin() as connection:
+        with self._writing, dialect.explained(self._engine), self._writer.begin() as connection:
             yield connection
 
 

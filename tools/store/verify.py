@@ -5,7 +5,8 @@ session with the digest in the session's `lane_days` record, those of an open se
 digest that the lane keeps; then the seal is derived again. The first thing that does not fit is
 named, with what seems to have been done: *changed* (a value), *missing* (a row is gone),
 *inserted* (a row that nobody wrote) or *reordered* (a row in another's place). Not covered are a
-run's `created_at` and a lane's checkpoint.
+run's `created_at` and a lane's checkpoint; what retention took out (`tools.store.pruned`) is
+counted apart from what was verified.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from tools.store import cycles as cycle_rows
-from tools.store import reading, runs, tables
+from tools.store import pruned, reading, runs, tables
 from tools.store.codec import KINDS, LANE_DAYS
 from tools.store.cycles import OpenSession
 from tools.store.dialect import Unreadable
@@ -33,13 +34,19 @@ _OF_LANES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainReport:
-    """What verification found: how far it came, the heads it came to, and the first break."""
+    """What verification found: how far it came, the heads it came to, and the first break.
+
+    `cycle_rows` were there and right; `pruned_rows` are gone by retention, as are the texts of
+    `pruned_texts` calls.
+    """
 
     run_id: str
     heads: dict[str, str]
     records: int
     cycle_rows: int
     broken: ChainBreak | None
+    pruned_rows: int = 0
+    pruned_texts: int = 0
 
     @property
     def intact(self) -> bool:
@@ -67,6 +74,8 @@ def run(connection: Connection, sql: Statements, kept: runs.KeptRun) -> ChainRep
         records=counted.records,
         cycle_rows=counted.cycles,
         broken=broken,
+        pruned_rows=counted.pruned_rows,
+        pruned_texts=counted.pruned_texts,
     )
 
 
@@ -74,6 +83,8 @@ def run(connection: Connection, sql: Statements, kept: runs.KeptRun) -> ChainRep
 class _Counted:
     records: int = 0
     cycles: int = 0
+    pruned_rows: int = 0
+    pruned_texts: int = 0
 
 
 def _lanes(connection: Connection, run: int) -> list[str]:
@@ -89,8 +100,11 @@ def _verify_lane(
     connection: Connection, sql: Statements, run: int, lane: str, counted: _Counted
 ) -> str:
     left = _left(connection, run, lane)
-    walk = Walk(connection, sql, run, lane)
-    sessions = _Sessions(connection, sql, run, lane, left["symbols"])
+    markers = pruned.read(connection, run, lane)
+    texts = {seq: one.digest for seq, one in markers.items() if one.kind == pruned.TEXTS}
+    minutes = {seq: one for seq, one in markers.items() if one.kind == pruned.MINUTES}
+    walk = Walk(connection, sql, run, lane, texts)
+    sessions = _Sessions(connection, sql, run, lane, left["symbols"], minutes)
     for kind, row in walk.records(left["seq"]):
         counted.records += 1
         if kind is LANE_DAYS:
@@ -100,7 +114,11 @@ def _verify_lane(
             lane, "decisions", walk.seq, "changed", "the lane was left at a record of another hash"
         )
     sessions.check_open(left["open_rows"], left["open_digest"])
+    if stray := markers.keys() - walk.shortened - sessions.pruned:
+        raise Broken(lane, "pruned", min(stray), "inserted", "no record there was pruned")
     counted.cycles += sessions.rows
+    counted.pruned_rows += sum(minutes[seq].rows for seq in sessions.pruned)
+    counted.pruned_texts += len(walk.shortened)
     return walk.hash
 
 
@@ -125,18 +143,37 @@ class _Sessions:
         run: int,
         lane: str,
         symbols: tuple[str, ...],
+        markers: dict[int, pruned.Marker],
     ) -> None:
         self._connection, self._sql, self._run, self._lane = connection, sql, run, lane
-        self._symbols = symbols
+        self._symbols, self._markers = symbols, markers
         self._after = cycle_rows.FIRST
         self.rows = 0
+        self.pruned: set[int] = set()
 
     def check(self, seq: int, day: dict[str, Any]) -> None:
         """The session that a `lane_days` record closes."""
         through = day["cycles_through"]
-        if through is not None:
+        if through is None:
+            return
+        marker = self._markers.get(seq)
+        if marker is None:
             self._compare(seq, through, day["cycle_rows"], day["cycle_digest"])
-            self._after = through
+        else:
+            self._check_pruned(seq, marker, through, day)
+        self._after = through
+
+    def _check_pruned(
+        self, seq: int, marker: pruned.Marker, through: int, day: dict[str, Any]
+    ) -> None:
+        """A session without its rows: none may be there, and the marker must be of this one."""
+        if (marker.rows, marker.digest) != (day["cycle_rows"], day["cycle_digest"]):
+            raise self._broken(seq, "changed", "it was marked as pruned with another digest")
+        if reading.cycles_between(
+            self._connection, self._sql, self._run, self._lane, self._after, through
+        ):
+            raise self._broken(seq, "inserted", "the session was pruned, and has rows")
+        self.pruned.add(seq)
 
     def check_open(self, rows: int, digest: str) -> None:
         """What came after the last closed session, and that there is nothing outside of all."""

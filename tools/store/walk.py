@@ -6,7 +6,7 @@ lane tell what was done: they are only read then, so an intact lane is one pass 
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -77,14 +77,27 @@ class _Place(NamedTuple):
 
 
 class Walk:
-    """A walk along one lane. `seq` and `hash` are those of the last record that was right."""
+    """A walk along one lane. `seq` and `hash` are those of the last record that was right.
 
-    def __init__(self, connection: Connection, sql: Statements, run: int, lane: str) -> None:
-        """Before the first record."""
+    `shortened` are the records whose texts are gone by retention: they stand at their place, and
+    what is left of them is what retention left.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        sql: Statements,
+        run: int,
+        lane: str,
+        texts: Mapping[int, str],
+    ) -> None:
+        """Before the first record; `texts` are hashes of pruned records as they are now."""
         self._connection, self._sql = connection, sql
         self._keys = {"run": run, "lane": lane}
         self.lane = lane
         self.seq, self.hash = 0, first_link(lane)
+        self.shortened: set[int] = set()
+        self._texts = texts
 
     def records(self, last: int) -> Iterator[tuple[Kind[Any], tuple[Any, ...]]]:
         """The rows of records 1 to `last` in stored form, each checked; raises Broken."""
@@ -149,8 +162,12 @@ class Walk:
     def _check_link(self, step: _Link, content: bytes) -> None:
         if step.prev_hash != self.hash:
             raise self._misplaced(step, content)
-        if link(self.hash, content) != step.hash:
+        made = link(self.hash, content)
+        if made == step.hash:
+            return
+        if self._texts.get(step.seq) != made:
             raise self._altered(step, content)
+        self.shortened.add(step.seq)
 
     def _misplaced(self, step: _Link, content: bytes) -> Broken:
         """A record that does not name the record before it as the one it followed."""

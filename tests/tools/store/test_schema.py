@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event, inspect
 from tests.tools.store import examples as ex
 from tools.errors import BadInput
 from tools.store import Store, schema
-from tools.store.dialect import Synchronous, engine_at
+from tools.store.dialect import Synchronous, engine_at, hold_writer
 from tools.store.tables import Row
 
 ROOT = Path(__file__).parents[3]
@@ -62,7 +62,8 @@ def first_schema(where: str) -> Engine:
 
 
 def test_an_older_ledger_is_brought_up_to_date_and_keeps_its_history(where: str) -> None:
-    older = Store(first_schema(where), release=lambda: None)
+    engine = first_schema(where)
+    older = Store(engine, hold_writer(engine))
     ex.start(older)
     opening = [ex.SNAPSHOT, ex.ANALYSIS, ex.DECISION, ex.FILL, ex.TRADE]
     older.commit_cycle("run", "advised", ex.minutes(ex.OPEN, 20), opening, b"state")

@@ -1,0 +1,69 @@
+"""Where a ledger is: a file, a folder that holds one, or a database's address.
+
+Whatever a person may name as a ledger is understood here and nowhere else. The password of a
+database is not part of an address: it comes from PGPASSWORD, which `secrets.sources` may take from
+SSM or Secrets Manager; an address that holds one all the same is never shown with it.
+"""
+
+from pathlib import Path
+
+from advisor.secrets import open_secrets
+from advisor.settings import Settings
+from tools.errors import NoData
+from tools.store.dialect import LEDGER_FILE, Synchronous
+from tools.store.postgresql import Access
+from tools.store.store import Store
+
+PASSWORD = "PGPASSWORD"
+
+
+def is_address(place: str | Path) -> bool:
+    """Whether a place is a database's address rather than a path."""
+    return "://" in str(place)
+
+
+def ledger_at(place: str | Path | None, settings: Settings) -> str:
+    """The file or address of a ledger; the one in the settings when none is named.
+
+    Raises NoData where there is no file, or nothing is named at all.
+    """
+    place = place if place is not None else settings.ledger.url
+    if place is None:
+        raise NoData("no ledger is named; name a file, an output folder or a database, or set "
+                     "ledger.url")  # fmt: skip
+    if is_address(place):
+        return str(place)
+    path = Path(place)
+    path = path / LEDGER_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise NoData(f"there is no ledger at {path}; name a ledger file or an output folder")
+    return str(path)
+
+
+def folder_of(place: str | Path) -> Path | None:
+    """The folder of a ledger that is a file, where its index stands; None for a database."""
+    if is_address(place):
+        return None
+    path = Path(place)
+    return path if path.is_dir() else path.parent
+
+
+def open_ledger(
+    place: str | Path,
+    settings: Settings,
+    *,
+    read_only: bool = True,
+    synchronous: Synchronous = "FULL",
+) -> Store:
+    """Open what `ledger_at` found, or a file to be made; raises what `Store.open` raises."""
+    access = Access(
+        connections=settings.ledger.connections, connect_seconds=settings.ledger.connect_seconds
+    )
+    if is_address(place) and PASSWORD in settings.secrets.sources:
+        secrets = open_secrets(settings)
+        access = Access(
+            connections=access.connections,
+            connect_seconds=access.connect_seconds,
+            password=lambda renewed: secrets.secret(PASSWORD, renewed=renewed),
+        )
+    return Store.open(place, read_only=read_only, synchronous=synchronous, access=access)

@@ -1,0 +1,1 @@
+"""Tests of Amazon's services: the real clients against moto's server."""
