@@ -205,7 +205,7 @@ def slippage(asked: Sequence[Order], fills: Sequence[Fill]) -> float | None:
     """
     cost, shares = 0.0, 0
     for fill in fills:
-        if fill.reason:
+        if fill.reason != "entry":
             continue
         order = next(
             (o for o in reversed(asked) if o.symbol == fill.symbol and o.decided_at <= fill.start),
