@@ -2,12 +2,12 @@
 
 Whichever process wrote it, and however often that one was started, the values are those of the
 record. Closed sessions are summed once and kept (`advisor.api.sums`); a scrape reads the open one.
-A ledger that cannot be read is a value too: `advisor_ledger_readable` 0, and nothing else.
+A ledger that cannot be read is a value too: `advisor_ledger_readable` 0, and nothing of a run.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from advisor.api.problems import ProblemError
 from advisor.api.sums import Fold, SessionSums
 from advisor.api.view import LedgerView, Scope
 from advisor.telemetry.names import BY_NAME
+from quant_core.calendar import NEW_YORK, to_minute, xnys
 from quant_core.types import Fill, Order, RiskState, Status
 from tools.errors import AdvisorError, NoData
 from tools.llm import BudgetLimits
@@ -59,6 +60,7 @@ class LedgerCollector(Collector):
             found.set("advisor_ledger_readable", 0)
         else:
             found.set("advisor_ledger_readable", 1)
+        found.set("advisor_market_open", int(market_is_open(datetime.now(UTC))))
         return iter(found.all())
 
     def _run(self, found: "_Families") -> None:
@@ -216,6 +218,13 @@ def slippage(asked: Sequence[Order], fills: Sequence[Fill]) -> float | None:
             cost += paid * fill.quantity
             shares += fill.quantity
     return cost / shares * _BASIS if shares else None
+
+
+def market_is_open(now: datetime) -> bool:
+    """Whether the exchange is in regular session; half-days and clock changes are in it."""
+    day = now.astimezone(NEW_YORK).date()
+    session = xnys(day.year, day.year).on(day)
+    return session is not None and session.open <= to_minute(now) < session.close
 
 
 def _decision_counts(rows: Sequence[Any]) -> Sums:

@@ -1,12 +1,10 @@
 """Metrics in a registry of Prometheus' own library, made from the list of names."""
 
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from advisor.telemetry.names import METRICS, Metric
-from quant_core.calendar import NEW_YORK, to_minute, xnys
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -28,11 +26,3 @@ def _made(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Hist
 def text_of(registry: CollectorRegistry) -> bytes:
     """Everything in Prometheus' text format."""
     return generate_latest(registry)
-
-
-def market_is_open(now: datetime | None = None) -> bool:
-    """Whether the exchange is in regular session: half-days and clock changes are in it."""
-    now = now or datetime.now(UTC)
-    day = now.astimezone(NEW_YORK).date()
-    session = xnys(day.year, day.year).on(day)
-    return session is not None and session.open <= to_minute(now) < session.close

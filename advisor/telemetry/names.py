@@ -54,7 +54,6 @@ METRICS = (
     _process("advisor_feed_lag_seconds", "gauge", "Age of a symbol's newest closed bar.", "symbol"),
     _process("advisor_queue_depth", "gauge", "What waits in a queue of this process.", "queue"),
     _process("advisor_last_cycle_timestamp_seconds", "gauge", "When a cycle last ended.", "lane"),
-    _process("advisor_market_open", "gauge", "1 while the exchange is in regular session."),
     _timed("advisor_cycle_seconds", "Time of one cycle, commit included.", _CYCLES, "lane"),
     _timed(
         "advisor_bar_to_decision_seconds", "From a bar's close to its committed decision.",
@@ -65,6 +64,7 @@ METRICS = (
     _timed("advisor_broker_call_seconds", "Time of a call to the broker.", _CALLS, "call"),
     _timed("advisor_commit_seconds", "Time of a transaction of the ledger.", _CALLS, "lane"),
     _kept("advisor_ledger_readable", "gauge", "1 when the ledger could be read for this scrape."),
+    _kept("advisor_market_open", "gauge", "1 while the exchange is in regular session."),
     _kept("advisor_run_info", "gauge", "The newest run; always 1.", "run", "kind", "status"),
     _kept(
         "advisor_ledger_last_minute_timestamp_seconds", "gauge",

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from advisor.lanes import Lane
 from advisor.telemetry import lines
-from advisor.telemetry.instruments import instruments, market_is_open
+from advisor.telemetry.instruments import instruments
 from advisor.telemetry.logs import about, event
 from advisor.telemetry.names import BY_NAME
 from advisor.telemetry.port import Telemetry
@@ -36,7 +36,6 @@ class Recorder(Telemetry):
     ) -> None:
         """Counts into a registry; `run` stands on every line."""
         self._metrics = instruments(registry, "process")
-        self._metrics["advisor_market_open"].set_function(lambda: float(market_is_open(now())))
         self._run, self._now = run, now
         self._span = spans()
 

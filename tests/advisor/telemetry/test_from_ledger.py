@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from advisor.results import ReplayResult
-from advisor.telemetry.from_ledger import slippage
+from advisor.telemetry.from_ledger import market_is_open, slippage
 from quant_core.types import Fill, Order, Status
-from tests.advisor.telemetry.scraping import of_ledger, value
+from tests.advisor.telemetry.scraping import Samples, of_ledger, value
 from tests.tools.store import examples
 from tools.outbox import OutboxRow, Sending
 from tools.store import Store
@@ -54,7 +54,7 @@ def test_both_databases_give_the_same_metrics(tmp_path: Path, postgresql: str) -
             store.commit_cycle("run", "advised", None, [LATER, failed], None)
             waits = OutboxRow.for_entry(examples.ORDER)
             store.keep_outbox("run", "advised", [waits])
-            found.append(of_ledger(store))
+            found.append(of_run(store))
             store.discard_run("run")
     assert found[0] == found[1]
     assert value(found[0], "advisor_outbox_orders", lane="advised", state=Sending.PENDING) == 1
@@ -69,9 +69,14 @@ def test_both_databases_give_the_same_metrics(tmp_path: Path, postgresql: str) -
     assert confidence == LATER.confidence
 
 
+def of_run(store: Store) -> Samples:
+    """What is said about a ledger, without whether the market is open."""
+    return {key: one for key, one in of_ledger(store).items() if key[0] != "advisor_market_open"}
+
+
 def test_a_ledger_without_a_run_is_readable_and_says_nothing_else(tmp_path: Path) -> None:
     with Store.open(tmp_path / "ledger.sqlite") as store:
-        assert of_ledger(store) == {("advisor_ledger_readable", ()): 1.0}
+        assert of_run(store) == {("advisor_ledger_readable", ()): 1.0}
 
 
 def test_a_ledger_that_was_damaged_is_said_to_be_unreadable(tmp_path: Path) -> None:
@@ -81,7 +86,7 @@ def test_a_ledger_that_was_damaged_is_said_to_be_unreadable(tmp_path: Path) -> N
     with Store.open(file, read_only=True) as store:
         file.write_bytes(b"not a database" * 1000)
         Path(f"{file}-wal").unlink(missing_ok=True)
-        assert of_ledger(store) == {("advisor_ledger_readable", ()): 0.0}
+        assert of_run(store) == {("advisor_ledger_readable", ()): 0.0}
 
 
 AT = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
@@ -119,3 +124,17 @@ def test_slippage_is_what_an_entry_cost_beyond_the_price_decided_on(
 def test_without_an_entry_there_is_no_slippage() -> None:
     assert slippage([order(1, 100.0)], [fill(-1, 30, 50.0, "stop")]) is None
     assert slippage([], [fill(1, 30, 50.0)]) is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_open"),
+    [
+        (datetime(2026, 7, 6, 13, 30, tzinfo=UTC), True),  # 09:30 in summer
+        (datetime(2026, 1, 5, 13, 30, tzinfo=UTC), False),  # 08:30 in winter
+        (datetime(2026, 11, 27, 18, 30, tzinfo=UTC), False),  # 13:30 on a half-day
+        (datetime(2026, 12, 25, 16, 0, tzinfo=UTC), False),
+        (datetime(2026, 1, 5, 21, 0, tzinfo=UTC), False),  # the close itself
+    ],
+)
+def test_the_market_is_open_when_the_exchange_says_so(moment: datetime, is_open: bool) -> None:
+    assert market_is_open(moment) is is_open

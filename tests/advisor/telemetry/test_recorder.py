@@ -25,7 +25,6 @@ from advisor.results import ReplayResult
 from advisor.session import run_day, trading_day
 from advisor.settings import Settings, TelemetrySettings
 from advisor.telemetry import SILENT, Telemetry, logs, tracing
-from advisor.telemetry.instruments import market_is_open
 from advisor.telemetry.recorder import Recorder
 from advisor.telemetry.serving import open_telemetry
 from quant_core import rules
@@ -210,17 +209,3 @@ def test_metrics_on_a_port_with_the_ledgers_beside_them(session: tuple[Path, Any
             pass
     with open_telemetry(settings, "another"):  # the port was given back
         pass
-
-
-@pytest.mark.parametrize(
-    ("moment", "is_open"),
-    [
-        (datetime(2026, 7, 6, 13, 30, tzinfo=UTC), True),  # 09:30 in summer
-        (datetime(2026, 1, 5, 13, 30, tzinfo=UTC), False),  # 08:30 in winter
-        (datetime(2026, 11, 27, 18, 30, tzinfo=UTC), False),  # 13:30 on a half-day
-        (datetime(2026, 12, 25, 16, 0, tzinfo=UTC), False),
-        (datetime(2026, 1, 5, 21, 0, tzinfo=UTC), False),  # the close itself
-    ],
-)
-def test_the_market_is_open_when_the_exchange_says_so(moment: datetime, is_open: bool) -> None:
-    assert market_is_open(moment) is is_open
