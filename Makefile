@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: setup setup-dev setup-ui demo serve screenshots test lint simulate bench bench-peers help
+.PHONY: setup setup-dev setup-ui demo serve screenshots test lint simulate bench bench-peers deploy-plan help
 
 help:
 	@echo "make demo   one synthetic session through the whole advisor, offline (about a minute)"
@@ -13,6 +13,7 @@ help:
 	@echo "make bench  the speed and memory table of the README (benchmarks/results.json)"
 	@echo "make simulate N=20  seeded sessions at a failing broker, processes killed at every step"
 	@echo "make bench-peers  the same strategy in vectorbt, backtesting.py and NautilusTrader (.venv-peers)"
+	@echo "make deploy-plan  what the templates for AWS would make, checked (docs/operations.md)"
 	@echo "make lint   ruff, mypy and the import contracts alone"
 
 $(BIN)/python:
@@ -66,6 +67,10 @@ N ?= 20
 FIRST ?= 0
 simulate: setup-dev
 	$(BIN)/python -m tests.simulation $(FIRST) $(N)
+
+# Checks the templates for AWS and says what they would make; nothing is deployed.
+deploy-plan: setup-dev
+	$(BIN)/python -m infra.plan
 
 PEERS := .venv-peers
 $(PEERS)/.set-up: benchmarks/peer_engines/requirements.txt

@@ -15,6 +15,7 @@ from advisor.asking import degraded
 from advisor.execution import order_for
 from advisor.lanes import Lane, TradingDay
 from advisor.settings import Settings
+from advisor.telemetry import SILENT, Telemetry, observed
 from quant_core.authority import limited
 from quant_core.calendar import to_datetime, to_minute
 from quant_core.cycles import CycleRows
@@ -45,14 +46,23 @@ class CycleDependencies:
     settings: Settings
     rules: np.ndarray
     ledger: Ledger | None
+    telemetry: Telemetry = SILENT
 
 
-def dependencies(run_id: str, settings: Settings, ledger: Ledger | None) -> CycleDependencies:
-    """The dependencies of every cycle of a run."""
-    rules = pack(settings.stdev, settings.risk, settings.fills)
-    return CycleDependencies(run_id=run_id, settings=settings, rules=rules, ledger=ledger)
+def dependencies(
+    run_id: str, settings: Settings, ledger: Ledger | None, telemetry: Telemetry = SILENT
+) -> CycleDependencies:
+    """The dependencies of every cycle of a run; what is committed is told to `telemetry`."""
+    return CycleDependencies(
+        run_id=run_id,
+        settings=settings,
+        rules=pack(settings.stdev, settings.risk, settings.fills),
+        ledger=None if ledger is None else telemetry.ledger(ledger),
+        telemetry=telemetry,
+    )
 
 
+@observed
 def run_cycle(
     lane: Lane, day: TradingDay, until: int, deps: CycleDependencies, age: float = 0.0
 ) -> None:

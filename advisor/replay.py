@@ -23,7 +23,7 @@ from advisor.bootstrap import (
     advisers,
     make_lanes,
 )
-from advisor.cycle import dependencies
+from advisor.cycle import CycleDependencies, dependencies
 from advisor.lanes import Lane, TradingDay
 from advisor.ledgers import open_ledger
 from advisor.market import Market, MarketRequest
@@ -35,6 +35,7 @@ from advisor.results import ReplayResult
 from advisor.session import run_day, run_day_at_pace, trading_day
 from advisor.settings import Settings
 from advisor.taking_up import take_up
+from advisor.telemetry import SILENT, Telemetry
 from graph.ports import Progress as Watch
 from quant_core.authority import Authority
 from quant_core.calendar import new_york, to_datetime
@@ -133,13 +134,16 @@ def replay(
             kept_in = {} if options.ledger is None else {"ledger": store.place, "run": run_id}
             keep_request(folder, request, options, market.digest, news.digest, **kept_in)
         lanes = make_lanes(len(market.symbols), options, settings, chosen)
+        telemetry = _telemetry(settings, run_id, store, clock, stack)
+        telemetry.watch(lanes)
         opened: set[date] = set()
         if store is not None:
             end = to_datetime(market.sessions[-1].close)
             take_up(store, run_id, lanes, end)
             snapshots = store.snapshots(run_id, MARKET_LANE, as_of=end)
             opened = {snapshot.date for snapshot in snapshots}
-        snapshots = _run(run_id, lanes, market, settings, store, chosen, opened, clock, progress)
+        deps = dependencies(run_id, settings, store, telemetry)
+        snapshots = _run(deps, lanes, market, store, chosen, opened, clock, progress)
         result = _result(run_id, lanes, market, options, settings, snapshots, news)
         if store is not None:
             _finish(store, result)
@@ -268,11 +272,21 @@ def _is_finished(store: Store, run_id: str) -> bool:
     return run is not None and run.status == "finished"
 
 
+def _telemetry(
+    settings: Settings, run_id: str, store: Store | None, clock: PacedClock | None, stack: ExitStack
+) -> Telemetry:
+    """A replay at a pace is watched as live trading is, where the settings name a port."""
+    if clock is None or settings.telemetry.metrics_port == 0:
+        return SILENT
+    from advisor.telemetry.serving import open_telemetry
+
+    return stack.enter_context(open_telemetry(settings.telemetry, run_id, store, clock))
+
+
 def _run(
-    run_id: str,
+    deps: CycleDependencies,
     lanes: tuple[Lane, ...],
     market: Market,
-    settings: Settings,
     store: Store | None,
     chosen: Advisers,
     opened: set[date],
@@ -280,7 +294,6 @@ def _run(
     progress: Progress | None,
 ) -> list[Snapshot]:
     """Every session through every lane; returns the snapshots of all sessions."""
-    deps = dependencies(run_id, settings, store)
     total = sum(session.minutes for session in market.sessions) * len(lanes)
     done = 0
     snapshots: list[Snapshot] = []
@@ -295,13 +308,13 @@ def _run(
         progress(done + minutes, total, text)
 
     for session in market.sessions:
-        day = trading_day(market, session, settings)
+        day = trading_day(market, session, deps.settings)
         snapshots += day.snapshots
         if store is not None and session.date not in opened:
             opening = open_day(
-                chosen, morning_of(market, session, day.snapshots, settings.news.hours)
+                chosen, morning_of(market, session, day.snapshots, deps.settings.news.hours)
             )
-            store.commit_cycle(run_id, MARKET_LANE, None, [*day.snapshots, *opening], None)
+            store.commit_cycle(deps.run_id, MARKET_LANE, None, [*day.snapshots, *opening], None)
         if clock is None:
             run_day(lanes, day, deps, report)
         else:

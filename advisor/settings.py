@@ -268,10 +268,28 @@ class ScheduleSettings(_Group):
     session_end: str = ""
 
 
+class TelemetrySettings(_Group):
+    """How a running process is watched: where it serves its metrics, and what it logs.
+
+    Metrics are served without a key, so `metrics_host` is this machine unless a private network
+    needs them; port 0 serves none. `logs` are words on a terminal and JSON lines elsewhere
+    (`auto`), or always one of both.
+    """
+
+    metrics_host: str = Field("127.0.0.1", min_length=1, max_length=255)
+    metrics_port: int = Field(0, ge=0, le=65535)
+    logs: Literal["auto", "json", "human"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def on_port(self, port: int | None) -> "TelemetrySettings":
+        """With another port, if one is named."""
+        return self if port is None else self.model_copy(update={"metrics_port": port})
+
+
 # What changes no decision is no part of a run's identity.
 BESIDE_THE_RUN = (
     "broker", "live", "alerts", "alert_limits", "checkpoints", "spending", "schedule", "rag", "api",
-    "ledger", "secrets", "aws",
+    "ledger", "secrets", "aws", "telemetry",
 )  # fmt: skip
 
 
@@ -334,6 +352,7 @@ class Settings(_Group):
     ledger: LedgerSettings = LedgerSettings()
     secrets: SecretSettings = SecretSettings()
     aws: AwsParameters = AwsParameters()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     def plain(self) -> dict[str, Any]:
         """Nested plain values, in the order of declaration."""

@@ -1,56 +1,46 @@
-"""What Prometheus may scrape: requests by route, time and status, and open streams."""
+"""What Prometheus may scrape from a server: its own counts, and the ledger's newest run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry
 
-_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+from advisor.api.view import LedgerView
+from advisor.telemetry.from_ledger import LedgerCollector
+from advisor.telemetry.instruments import instruments, text_of
 
 
 class Metrics:
-    """The metrics of one API, in a registry of its own."""
+    """The metrics of one API, in the registry of its process."""
 
-    def __init__(self) -> None:
-        """All at zero."""
+    def __init__(self, view: LedgerView | None = None) -> None:
+        """All at zero; with a view, the ledger's metrics stand beside them."""
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "advisor_api_requests", "Requests answered.", ["method", "route", "status"],
-            registry=self.registry,
-        )  # fmt: skip
-        self._seconds = Histogram(
-            "advisor_api_request_seconds", "Time to the first byte of the answer.", ["route"],
-            buckets=_SECONDS, registry=self.registry,
-        )  # fmt: skip
-        self._refused = Counter(
-            "advisor_api_refused", "Requests refused before they were handled.", ["reason"],
-            registry=self.registry,
-        )  # fmt: skip
-        self._streams = Gauge(
-            "advisor_api_streams", "Event streams that are open.", registry=self.registry
-        )
+        self._own = instruments(self.registry, "api")
+        if view is not None:
+            self.registry.register(LedgerCollector(view))
         self.open_streams = 0
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answer."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._own["advisor_api_requests_total"].labels(method, route, str(status)).inc()
+        self._own["advisor_api_request_seconds"].labels(route).observe(seconds)
 
     def refused(self, reason: str) -> None:
         """Count one request that was turned away."""
-        self._refused.labels(reason).inc()
+        self._own["advisor_api_refused_total"].labels(reason).inc()
 
     @contextmanager
     def stream(self) -> Iterator[None]:
         """Count a stream for as long as it is open."""
         self.open_streams += 1
-        self._streams.set(self.open_streams)
+        self._own["advisor_api_streams"].set(self.open_streams)
         try:
             yield
         finally:
             self.open_streams -= 1
-            self._streams.set(self.open_streams)
+            self._own["advisor_api_streams"].set(self.open_streams)
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""
-        return generate_latest(self.registry)
+        return text_of(self.registry)

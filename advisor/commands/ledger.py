@@ -172,3 +172,24 @@ def _say(lots: "list[Lot]", place: str, *, apply: bool, archive: Path | None) ->
             "or --no-archive",
             markup=False,
         )
+
+
+@app.command()
+def backup(
+    ledger: Annotated[Path, typer.Argument(help="A ledger file, or a folder that holds one.")],
+    to: Annotated[Path, typer.Argument(help="The file to make; one that exists is not replaced.")],
+    config: _Config = None,
+) -> None:
+    """Copy a ledger file, also while it is written, and verify the copy."""
+    from advisor.ledgers import ledger_at
+    from advisor.settings import load_settings
+    from tools.errors import BadInput
+    from tools.store.backup import back_up
+
+    if "://" in str(ledger) or ":/" in str(ledger):
+        raise BadInput(
+            "a ledger on PostgreSQL is copied with pg_dump; docs/operations.md has the commands"
+        )
+    reports = back_up(Path(ledger_at(ledger, load_settings(config))), to)
+    records = sum(report.records for report in reports)
+    console().print(f"{to}: {len(reports)} run(s), {records} decision records, verified")

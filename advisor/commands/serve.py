@@ -36,15 +36,23 @@ def serve(
         ),
     ] = False,
     config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Metrics without a key on this port as well; 0: none."),
+    ] = None,
     ui: Annotated[
         bool, typer.Option("--ui/--no-ui", help="The dashboard, or the API alone.")
     ] = True,
 ) -> None:
     """Serve dashboard, REST API and OpenAPI document over a ledger, also while it is written."""
     from advisor.settings import load_settings
+    from advisor.telemetry import logs
 
     settings = load_settings(config)
     _require_packages(ui=ui)
+    watched = settings.telemetry.on_port(metrics_port)
+    logs.configure(watched.logs, watched.log_level)
+    settings = settings.model_copy(update={"telemetry": watched})
     address = host or settings.api.host
     public = not address.startswith(LOOPBACK)
     place = _ledger(ledger, settings)
@@ -77,6 +85,7 @@ def _run(
     from advisor.control import Control
     from advisor.ledgers import folder_of, open_ledger
     from advisor.secrets import provide_keys
+    from advisor.telemetry.serving import served
     from tools.errors import BadInput
     from tools.store.paging import Pages
 
@@ -96,9 +105,10 @@ def _run(
             closing(LedgerChat(store, view, settings, folder=folder, model=model))
         )
         parts = Parts(
-            view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(),
+            view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(view),
             chat=chat, control=Control(folder) if folder else None, public=public,
         )  # fmt: skip
+        stack.enter_context(served(parts.metrics.registry, settings.telemetry))
         keyed = public or bool(keys.listed())
         application: Any = create_app(parts)
         if ui:
@@ -110,7 +120,7 @@ def _run(
         gc.freeze()  # what was imported stays; collecting through it stops every request
         server = uvicorn.Server(
             uvicorn.Config(
-                application, log_level="warning", access_log=False, server_header=False,
+                application, log_config=None, access_log=False, server_header=False,
                 proxy_headers=False, timeout_keep_alive=30,
                 timeout_graceful_shutdown=2,
             )

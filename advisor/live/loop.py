@@ -131,6 +131,8 @@ class LiveSession:
         if self._crew.trading is not None:
             self._crew.trading.send(self._clock.now())
             self._crew.trading.agree(self._clock.now())
+        for symbol in parts.bars.symbols:
+            parts.deps.telemetry.feed_lag(symbol, parts.feed.silent(symbol, now).total_seconds())
         parts.telling.minute(self._crew.lanes, day, row, self._clock.now())
 
     def _spreads(self) -> list[float] | None:
@@ -218,6 +220,7 @@ class LiveSession:
 
     def _recover(self, error: Exception) -> None:
         """Another process would get over it; so does this one, after a pause."""
+        self._parts.deps.telemetry.failure("session", error)
         self._parts.telling.trouble(error, self._clock.now())
         until = self._clock.now() + timedelta(seconds=self._pause)
         while not self._stop.is_set() and self._clock.now() < until:

@@ -36,6 +36,7 @@ from advisor.premarket import open_day
 from advisor.replay import LEDGER, MARKET_LANE
 from advisor.settings import AccountSettings, Settings
 from advisor.taking_up import take_up
+from advisor.telemetry.serving import open_telemetry
 from advisor.trading import Trading
 from graph.ports import Progress
 from quant_core.calendar import Session, new_york, to_datetime, xnys
@@ -128,7 +129,10 @@ class Opening:
             bars = SessionBars(
                 request.folder / "bars", self.session, morning.calendar, morning.minutes, settings
             )
-            deps = dependencies(run_id, settings, store)
+            telemetry = stack.enter_context(
+                open_telemetry(settings.telemetry, run_id, store, clock)
+            )
+            deps = dependencies(run_id, settings, store, telemetry)
             yield LiveSession(
                 Parts(
                     day=TradingDay(
@@ -231,11 +235,13 @@ class Opening:
     ) -> Crew:
         """The lanes as the ledger has them, and the broker's side of the one that trades."""
         lanes = self._lanes(store, deps.run_id, chosen, account, telling)
+        deps.telemetry.watch(lanes)
         if account is None:
             return Crew(lanes, None)
         lanes[0].external = True
+        broker = deps.telemetry.broker(account.broker)
         trading = Trading(
-            lanes[0], self.request.symbols, deps.rules, store, deps.run_id, account.broker,
+            lanes[0], self.request.symbols, deps.rules, deps.ledger or store, deps.run_id, broker,
             limits=self.settings.broker_limits, expected_bps=self.settings.fills.slippage_bps,
             unknown=self.settings.broker.unknown, alert=alerts.tell,
         )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Index, Integer, Text, insert, select, update
+from sqlalchemy import Connection, Index, Integer, Text, func, insert, select, update
 from sqlmodel import Field
 
 from tools.outbox import OutboxRow, Purpose, Sending
@@ -85,3 +85,15 @@ def read(connection: Connection, run: int, lane: str) -> list[OutboxRow]:
         .order_by(_TABLE.c.decided_at, _TABLE.c.client_order_id)
     )
     return [OutboxRow(**dict(zip(_NAMES, row, strict=True))) for row in found]
+
+
+def unfinished(connection: Connection, run: int) -> list[tuple[str, Sending, int]]:
+    """How many orders of a run are not over: (lane, state, count)."""
+    over = [state for state in Sending if state.is_over]
+    counted = (
+        select(_TABLE.c.lane, _TABLE.c.state, func.count())
+        .where(_TABLE.c.run == run, _TABLE.c.state.not_in(over))
+        .group_by(_TABLE.c.lane, _TABLE.c.state)
+        .order_by(_TABLE.c.lane, _TABLE.c.state)
+    )
+    return [(lane, state, int(count)) for lane, state, count in connection.execute(counted)]

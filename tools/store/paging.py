@@ -27,7 +27,8 @@ from quant_core.calendar import to_minute
 from quant_core.cycles import CycleRows
 from quant_core.types import LaneDay
 from tools.errors import NoData
-from tools.store import codec, cycles, runs, tables
+from tools.outbox import Sending
+from tools.store import codec, cycles, outbox, runs, tables
 from tools.store.columns import Moment
 from tools.store.runs import Run
 from tools.store.statements import Statement
@@ -234,6 +235,11 @@ class Pages:
             with self._store.reading() as connection:
                 self._statements[key] = Statement(clause, connection.dialect)
         return self._statements[key]
+
+    def unfinished_orders(self, run: RunPlace) -> list[tuple[str, Sending, int]]:
+        """How many orders of a run are not over: (lane, state, count)."""
+        with self._store.reading() as connection:
+            return outbox.unfinished(connection, run.key)
 
     # Minutes
 

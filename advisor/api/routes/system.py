@@ -18,6 +18,7 @@ from advisor.api.problems import ProblemError, documented
 from advisor.api.routes import control
 from advisor.api.view import LATEST, LedgerView
 from advisor.settings import explain_settings
+from advisor.telemetry.instruments import TEXT
 from quant_core.types import Status
 from tools.errors import AdvisorError
 from tools.llm.calls import Outcome
@@ -252,5 +253,5 @@ def _live(place: Place, newest: int) -> schemas.Component:
     },
 )
 def metrics(parts: ThePartsOf) -> Response:
-    """Counters of this server in Prometheus' text format."""
-    return Response(parts.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    """This server's counts and the ledger's newest run, in Prometheus' text format."""
+    return Response(parts.metrics.text(), media_type=TEXT)

@@ -29,13 +29,14 @@ def api(
     settings: ApiSettings | None = None,
 ) -> FastAPI:
     """The application over an open ledger, with its key file, and what is asked, in a folder."""
+    view = LedgerView(Pages(store))
     return create_app(
         Parts(
-            view=LedgerView(Pages(store)),
+            view=view,
             settings=settings or ApiSettings(stream_poll_seconds=0.05),
             config=None,
             keys=KeyFile(folder / "keys.json"),
-            metrics=Metrics(),
+            metrics=Metrics(view),
             chat=chat,
             control=Control(folder),
             public=public,
