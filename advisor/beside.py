@@ -19,7 +19,7 @@ from graph.ports import Event, Progress
 from quant_core.calendar import new_york
 from quant_core.market_view import MarketView
 from quant_core.types import Analysis, Signal, Status, Verdict
-from tools.llm.clock import Clock
+from tools.clock import Clock
 from tools.ports import Analyst, Validator
 
 R = TypeVar("R")

@@ -26,9 +26,9 @@ from quant_core import rules
 from quant_core.authority import Authority
 from quant_core.desk import Desk
 from quant_core.events import EventLog
+from tools.clock import Clock, SystemClock
 from tools.errors import BadInput
 from tools.llm import (
-    Clock,
     DailyBudget,
     LanguageModel,
     LiveModel,
@@ -36,7 +36,6 @@ from tools.llm import (
     RecordingsFile,
     ReplayModel,
     SpendingFile,
-    SystemClock,
 )
 from tools.llm.calls import KeptCall
 from tools.ports import Analyst, NewsReader, Validator
