@@ -9,6 +9,7 @@ clean, and never one when the other was meant.
 import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from advisor.bootstrap import (
     Advisers,
     ReplayOptions,
     advisers,
+    at_a_pace,
     make_lanes,
 )
 from advisor.cycle import dependencies
@@ -95,7 +97,7 @@ def identity_of(
         news,
     ]
     # What an answer in its own time does to a run is part of it; how fast time passes is not.
-    parts += [word for word, said in (("masked", options.mask), ("paced", options.pace)) if said]
+    parts += [word for word, said in (("masked", options.mask), ("paced", options.paced)) if said]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
@@ -113,6 +115,7 @@ def replay(
     `progress` is told how many minutes are done, `watch` every step of the machines.
     """
     clock = None if options.pace is None else PacedClock(options.pace)
+    options = replace(options, own_time=at_a_pace(options, folder))
     with ExitStack() as stack:
         news = open_news(options.news, settings, stack)
         run_id = run_identity(request, options, settings, market, news.digest)
@@ -131,6 +134,7 @@ def replay(
             keep_request(folder, request, options, market.digest, news.digest)
         lanes = make_lanes(len(market.symbols), options, settings, chosen)
         opened = set() if store is None else _take_up(store, run_id, lanes, market)
+        chosen.kept.begin(run_id, _minute_of(lanes[0], market))
         snapshots = _run(run_id, lanes, market, settings, store, chosen, opened, clock, progress)
         result = _result(run_id, lanes, market, options, settings, snapshots, news)
         if store is not None:
@@ -250,6 +254,11 @@ def _take_up(store: Store, run_id: str, lanes: tuple[Lane, ...], market: Market)
     return {snapshot.date for snapshot in store.snapshots(run_id, MARKET_LANE, as_of=end)}
 
 
+def _minute_of(lane: Lane, market: Market) -> int:
+    """The minute (since the epoch) from which a lane goes on; 0 before its first."""
+    return next((day.open + lane.row for day in market.sessions if day.date == lane.day), 0)
+
+
 def _run(
     run_id: str,
     lanes: tuple[Lane, ...],
@@ -332,11 +341,11 @@ def _result(
 
 
 def _paced(options: ReplayOptions) -> list[str]:
-    if options.pace is None or options.analyst != "model":
+    if not options.paced or options.analyst != "model":
         return []
     return [
-        f"replayed at {options.pace:g} s a minute: an analysis applied when its answer came, so "
-        "another replay may differ"
+        "minutes did not wait for the analyst: an analysis applied from when its answer came; "
+        "a replay of the recording gives the same, another recording may differ"
     ]
 
 

@@ -75,6 +75,7 @@ class Kind(Generic[R]):
         self.known_at = known_at
         own = list(self.table.columns)[3:]
         self.columns = tuple(str(column.name) for column in own)
+        self._later = frozenset(str(column.name) for column in own if column.info.get("later"))
         self._required = frozenset(str(column.name) for column in own if not column.nullable)
         self._values = values
         self._build = build
@@ -122,10 +123,14 @@ class Kind(Generic[R]):
         )
 
     def content(self, at: str, row: Stored) -> bytes:
-        """What the chain hashes: canonical JSON of kind, moment and row (stored form)."""
+        """What the chain hashes: canonical JSON of kind, moment and row (stored form).
+
+        A column that came with a later schema is part of it only where it says something.
+        """
         named = {
             name: json_number(value) if isinstance(value, float) else value
             for name, value in zip(self.columns, row, strict=True)
+            if value is not None or name not in self._later
         }
         try:
             return _encode({"kind": self.name, "at": at, "row": named})
@@ -171,6 +176,7 @@ _OPINION = (
     "evidence",
     "status",
     "degraded_reason",
+    "applies_from",
 )
 _SIGNAL = ("symbol", "start", "setup", "side", "price", "stop", "target", "z")
 _PLAN = ("quantity", "blocked_by", "checks")
