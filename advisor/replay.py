@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import msgspec
@@ -148,11 +148,30 @@ def _finish(store: Store, result: ReplayResult) -> None:
         store.finish_run(result.run_id)
     result.chain_heads = store.heads(result.run_id)
     end = to_datetime(result.sessions[-1].close)
-    for lane in result.lanes.values():
-        calls = store.llm_calls(result.run_id, lane.name, as_of=end)
-        lane.llm_cost = float(sum(kept.call.cost_usd for kept in calls))
+    _charge(store, result, end)
     result.biases = store.daily_biases(result.run_id, MARKET_LANE, as_of=end)
     result.contexts = store.market_contexts(result.run_id, MARKET_LANE, as_of=end)
+
+
+def _charge(store: Store, result: ReplayResult, end: datetime) -> None:
+    """Charge each lane for its questions to models, the advised one for the premarkets too.
+
+    The lanes that repeat its answers (placebo, shadow) ask nobody and pay nothing.
+    """
+    spent = {
+        name: sum(kept.call.cost_usd for kept in store.llm_calls(result.run_id, name, as_of=end))
+        for name in (MARKET_LANE, *result.lanes)
+    }
+    mornings = spent.pop(MARKET_LANE)
+    if "advised" in spent:
+        spent["advised"] += mornings
+    elif mornings:
+        result.notes.append(
+            f"the premarkets' questions to models cost ${mornings:.4f}; no lane is advised, so "
+            "none is charged"
+        )
+    for name, usd in spent.items():
+        result.lanes[name].llm_cost = float(usd)
 
 
 def prepare_folder(folder: Path, options: ReplayOptions) -> None:
