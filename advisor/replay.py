@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -35,6 +36,7 @@ from advisor.requests import keep_request
 from advisor.results import ReplayResult
 from advisor.session import run_day, run_day_at_pace, trading_day
 from advisor.settings import Settings
+from advisor.steps import STEPS, StepsWriter, telling_both
 from graph.ports import Progress as Watch
 from quant_core.authority import Authority
 from quant_core.calendar import new_york, to_datetime
@@ -123,6 +125,7 @@ def replay(
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             store = stack.enter_context(_open_ledger(folder, run_id, options))
+            watch = telling_both(watch, StepsWriter(folder, run_id).tell)
         chosen = stack.enter_context(
             advisers(
                 options, settings, folder, store, run_id, news.reader, clock=clock, watch=watch
@@ -159,7 +162,10 @@ def _charge(store: Store, result: ReplayResult, end: datetime) -> None:
     The lanes that repeat its answers (placebo, shadow) ask nobody and pay nothing.
     """
     spent = {
-        name: sum(kept.call.cost_usd for kept in store.llm_calls(result.run_id, name, as_of=end))
+        name: sum(
+            (kept.call.cost_usd for kept in store.llm_calls(result.run_id, name, as_of=end)),
+            Decimal(0),
+        )
         for name in (MARKET_LANE, *result.lanes)
     }
     mornings = spent.pop(MARKET_LANE)
@@ -204,6 +210,7 @@ def _open_ledger(folder: Path, run_id: str, options: ReplayOptions) -> Store:
             # Not otherwise: a replay still needs the one that is there.
             _clear_database(folder / RECORDINGS)
         _clear_database(folder / CHECKPOINTS)
+        (folder / STEPS).unlink(missing_ok=True)
     others = [run.run_id for run in store.runs() if run.run_id != run_id]
     if others:
         store.close()

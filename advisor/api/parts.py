@@ -16,7 +16,9 @@ from advisor.settings import ApiSettings
 class Parts:
     """The parts of a running API. `chat` None: questions are answered with what to do about it.
 
-    `public` says that it listens beyond this machine, where every caller needs a key.
+    `folder` is where the ledger's file lies, with what else its runs leave there; None for a
+    database elsewhere. `public` says that it listens beyond this machine, where every caller needs
+    a key.
     """
 
     view: LedgerView
@@ -25,6 +27,7 @@ class Parts:
     keys: KeyFile
     metrics: Metrics
     chat: Chat | None = None
+    folder: Path | None = None
     public: bool = False
     answers: Answers = field(default_factory=Answers)
     desk: Desk = field(init=False)

@@ -94,7 +94,7 @@ def _run(
         )
         parts = Parts(
             view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(),
-            chat=chat, public=public,
+            chat=chat, folder=folder, public=public,
         )  # fmt: skip
         keyed = public or bool(keys.listed())
         application: Any = create_app(parts)

@@ -36,6 +36,7 @@ def api(
             keys=KeyFile(folder / "keys.json"),
             metrics=Metrics(),
             chat=chat,
+            folder=folder,
             public=public,
         )
     )
