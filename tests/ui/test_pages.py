@@ -124,6 +124,12 @@ def test_the_chat_tells_why_it_does_not_answer(site: str) -> None:
     assert shown.count("No chat is configured") == 2
 
 
+def forget(address: str) -> None:
+    """Let the next page ask the API anew."""
+    client_of(address).close()
+    client_of.cache_clear()
+
+
 def test_today_says_what_the_machines_are_doing_while_a_run_goes_on(tmp_path: Path) -> None:
     def tell(step: str, outcome: str = "", failure: str = "") -> None:
         about = "2026-01-07 09:45"
@@ -138,7 +144,7 @@ def test_today_says_what_the_machines_are_doing_while_a_run_goes_on(tmp_path: Pa
         assert "What the analyst is doing" not in said(page(address, "today"))
         tell("news", failure=MARKUP)
         tell("review", "everything was read")
-        client_of.cache_clear()
+        forget(address)
         html = said(page(address, "today"))
         shown = plain(html)
         assert "What the analyst is doing" in shown
@@ -146,11 +152,11 @@ def test_today_says_what_the_machines_are_doing_while_a_run_goes_on(tmp_path: Pa
         assert "<img" not in html
         assert shown.index("review market analysis") < shown.index("news market analysis")
         tell("assess", "the model answered")
-        client_of.cache_clear()
+        forget(address)
         shown = plain(said(page(address, "today")))
         assert "Asking the model" not in shown
         assert "assess market analysis" in shown
         with Store.open(ledger) as store:
             store.finish_run("run")
-        client_of.cache_clear()
+        forget(address)
         assert "What the analyst is doing" not in said(page(address, "today"))

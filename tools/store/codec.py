@@ -7,8 +7,9 @@ that same row. Reading is the way back, so "what is stored" and "what is hashed"
 `known_at` decides what a query with `as_of` may see. A record that is dated by its bar's start is
 known when that one-minute bar has closed; a snapshot from the beginning of its New York day (it
 is made of earlier sessions only); a headline when it had been published and had reached us; what
-a model was asked and said as of the moment of the market it was asked about; a lane's day when
-the last minute of its session has closed (a session without minutes: at 16:00 New York).
+a model was asked and said as of the moment of the market it was asked about, an analysis that came
+late when it applied; a lane's day when the last minute of its session has closed (a session without
+minutes: at 16:00 New York).
 """
 
 import math
@@ -264,7 +265,7 @@ LLM_FINDINGS: Kind[AnswerFinding] = Kind(
 )
 ANALYSES: Kind[Analysis] = Kind(
     record_tables.MarketAnalysis,
-    attrgetter("as_of"),
+    lambda analysis: analysis.applies_from or analysis.as_of,
     attrgetter("as_of", "analyst", *(f"multipliers.{name}" for name in _FACTORS), *_OPINION),
     _build_analysis,
 )

@@ -73,6 +73,7 @@ def test_from_when_a_late_analysis_applied_is_part_of_its_hash(path: Path) -> No
         ex.start(store)
         store.commit_cycle("run", "advised", None, [late], None)
         assert store.analyses("run", "advised", as_of=ex.ALWAYS) == [late]
+        assert store.analyses("run", "advised", as_of=late.as_of + timedelta(minutes=6)) == []
         assert store.verify_chain("run").intact
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE market_analysis SET applies_from = NULL")
