@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from quant_core.market_view import MarketView
-from quant_core.types import Analysis, Multipliers, Status
+from quant_core.types import Analysis, Multipliers, Status, Verdict
 from tools.errors import BadInput
 from tools.ports import Analyst
 
@@ -28,6 +28,14 @@ class Asking(Protocol):
 
     def give_up(self) -> list[Analysis]:
         """The session is over: a DEGRADED analysis for every question still open."""
+        ...
+
+    def held(self) -> str:
+        """What another process needs to give the answers still due; empty for nothing."""
+        ...
+
+    def take_up(self, held: str) -> bool:
+        """Go on in a new process; False when open questions are lost with the old one."""
         ...
 
 
@@ -50,6 +58,14 @@ class AtOnce:
     def give_up(self) -> list[Analysis]:
         """Nothing is ever open."""
         return []
+
+    def held(self) -> str:
+        """Nothing: an answer is committed in the cycle that asked."""
+        return ""
+
+    def take_up(self, held: str) -> bool:  # noqa: ARG002
+        """A question without an outcome died with its process."""
+        return False
 
 
 def opinion(analyst: Analyst, view: MarketView) -> Analysis:
@@ -76,6 +92,17 @@ def degraded(as_of: datetime, reason: str) -> Analysis:
         opportunities=(),
         reasoning="",
         evidence=(),
+        status=Status.DEGRADED,
+        degraded_reason=reason,
+    )
+
+
+def abstention(reason: str, validator: str = "") -> Verdict:
+    """No verdict, and why."""
+    return Verdict(
+        ruling="abstain",
+        confidence=0.0,
+        validator=validator,
         status=Status.DEGRADED,
         degraded_reason=reason,
     )

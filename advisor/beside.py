@@ -14,12 +14,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from advisor.asking import degraded, opinion
+from advisor.asking import abstention, degraded, opinion
 from graph.ports import Event, Progress
 from quant_core.calendar import new_york
 from quant_core.market_view import MarketView
 from quant_core.types import Analysis, Signal, Status, Verdict
-from tools.llm.clock import Clock
+from tools.clock import Clock
 from tools.ports import Analyst, Validator
 
 R = TypeVar("R")
@@ -128,6 +128,14 @@ class Beside:
         self._forget()
         return found
 
+    def held(self) -> str:
+        """Nothing: a thread cannot be handed over."""
+        return ""
+
+    def take_up(self, held: str) -> bool:  # noqa: ARG002
+        """What was under way died with its process."""
+        return False
+
     def close(self) -> None:
         """Wait a moment for a thread that is about to end, and leave it behind otherwise."""
         for question in self._questions:
@@ -177,19 +185,15 @@ def within(seconds: float, validator: Validator, clock: Clock) -> Validator:
 
     def give(signal: Signal, view: MarketView) -> Verdict:
         if running and not running[0].is_over:
-            return _abstains("an earlier validation is still running")
+            return abstention("an earlier validation is still running")
         task = _Task(lambda: validator(signal, view), clock)
         _in_a_thread(task.run)
         running[:] = [task]
         if not task.wait(seconds):
-            return _abstains(f"no verdict within {seconds:g} s")
+            return abstention(f"no verdict within {seconds:g} s")
         return task.result()
 
     return give
-
-
-def _abstains(reason: str) -> Verdict:
-    return Verdict(ruling="abstain", confidence=0.0, status=Status.DEGRADED, degraded_reason=reason)
 
 
 def _in_a_thread(work: Callable[[], None]) -> None:

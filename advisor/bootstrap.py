@@ -12,9 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from advisor.as_recorded import AsRecorded, validator_as_recorded
 from advisor.asking import Asking, AtOnce
 from advisor.beside import Beside, within
-from advisor.kept import Kept, NewsOnRecord
+from advisor.course import Course, course_of
+from advisor.kept import Kept, KeptAsRecorded, KeptBeside, Shown
 from advisor.lanes import Lane, as_given, authority_after, shuffled_in_time
 from advisor.secrets import provide_keys
 from advisor.settings import Settings
@@ -28,9 +30,11 @@ from quant_core import rules
 from quant_core.authority import Authority
 from quant_core.desk import Desk
 from quant_core.events import EventLog
+from quant_core.market_view import MarketView
+from quant_core.types import Analysis, Headline, Signal, Verdict
+from tools.clock import Clock, SystemClock
 from tools.errors import BadInput
 from tools.llm import (
-    Clock,
     DailyBudget,
     LanguageModel,
     LiveModel,
@@ -38,7 +42,6 @@ from tools.llm import (
     RecordingsFile,
     ReplayModel,
     SpendingFile,
-    SystemClock,
 )
 from tools.llm.calls import KeptCall
 from tools.ports import Analyst, NewsReader, Validator
@@ -58,8 +61,9 @@ class ReplayOptions:
     `llm` says where a model's answers come from: `live` (not kept), `record` (kept in the output
     folder), `replay` (from the recording at `recordings`, without any call). `mask` hides symbols
     and dates from it. `pace` is seconds for each minute, with model analyses beside the loop; None
-    is as fast as it goes, with every answer in time. `ledger` is the database that keeps the run
-    beside others; None is a file in the output folder.
+    is as fast as it goes, with every answer in time. `own_time` says that the recording replayed
+    was made at a pace: every answer applies when it did then. `ledger` is the database that keeps
+    the run beside others; None is a file in the output folder.
     """
 
     analyst: Literal["none", "rules", "model"] = "rules"
@@ -70,6 +74,7 @@ class ReplayOptions:
     recordings: Path | None = None
     mask: bool = False
     pace: float | None = None
+    own_time: bool = False
     resume: bool = False
     fresh: bool = False
     ledger: str | None = None
@@ -78,6 +83,11 @@ class ReplayOptions:
     def asks_model(self) -> bool:
         """Whether any adviser is a language model."""
         return "model" in (self.analyst, self.validation, self.premarket)
+
+    @property
+    def paced(self) -> bool:
+        """Whether answers apply when they come, or came, instead of being waited for."""
+        return self.pace is not None or self.own_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,47 +120,111 @@ def advisers(
     """The advisers of a run, with what they keep open for its duration.
 
     With a `clock` minutes pass by themselves: a model's analyses run beside them, and a verdict is
-    waited for no longer than its deadline. `watch` is told every step of the machines.
+    waited for no longer than its deadline. A recording answers without one, in the minutes in which
+    it was answered then. `watch` is told every step of the machines.
     """
     analyst: Analyst | None = rules.analyse if options.analyst == "rules" else None
     validator: Validator | None = rules.validate if options.validation == "rules" else None
     prepare: Prepare | None = prepare_by_rules if options.premarket == "rules" else None
-    kept = Kept()
-    if news is not None:
-        news = NewsOnRecord(news, kept, _news_ids(store, run))
-    asking: Asking = AtOnce()
+    known = _news_ids(store, run)
     if not options.asks_model:
-        yield Advisers(analyst, validator, asking, prepare, news, kept)
+        yield Advisers(analyst, validator, AtOnce(), prepare, news, Kept(known))
         return
     provide_keys(settings, model=True)
     with ExitStack() as stack:
-        wiring = _wiring(options, settings, folder, store, run, watch, stack)
+        recordings = _recordings(options, folder, stack)
+        course = course_of(recordings) if recordings and options.llm == "replay" else None
+        beside = clock if options.llm != "replay" else None
+        kept = _kept(recordings, course, known, is_beside=beside is not None)
+        wiring = _wiring(options, settings, folder, store, run, recordings, watch, stack)
         wiring = replace(wiring, news=news, news_hours=settings.news.hours)
+        asking: Asking = AtOnce()
         if options.analyst == "model":
-            analyst = market_analysis.analyst(wiring, kept.opinion)
-            if clock is not None:
-                asking = Beside(settings.analysis.deadline_seconds, clock, watch=watch)
-                stack.callback(asking.close)
+            analyst = _analyst(wiring, kept)
+            asking = _asking(course, beside, settings, watch, stack)
         if options.validation == "model":
-            seconds = settings.validation.deadline_seconds
-            risk = settings.risk.max_risk_per_trade
-            wired = replace(wiring, seconds=seconds)
-            validator = trade_validation.validator(wired, kept.opinion, risk_percent=risk)
-            if clock is not None:
-                validator = within(seconds + GRACE_SECONDS, validator, clock)
+            validator = _validator(wiring, kept, settings)
+            if course is not None:
+                validator = validator_as_recorded(validator, course)
+            elif beside is not None:
+                seconds = settings.validation.deadline_seconds + GRACE_SECONDS
+                validator = within(seconds, validator, beside)
         if options.premarket == "model":
             prepare = premarket.preparer(wiring)
         yield Advisers(analyst, validator, asking, prepare, news, kept)
 
 
+def _kept(
+    recordings: RecordingsFile | None, course: Course | None, known: list[str], *, is_beside: bool
+) -> Kept:
+    """Where records wait, by what decides how long."""
+    if course is not None:
+        return KeptAsRecorded(course, known)
+    if is_beside:
+        return KeptBeside(recordings, known)
+    if recordings is not None and recordings.course():
+        raise BadInput(
+            "this recording was made at a pace, where answers came in their own time; name "
+            "another with --recordings, or say --fresh"
+        )
+    return Kept(known)
+
+
+def _asking(
+    course: Course | None, clock: Clock | None, settings: Settings, watch: Progress | None,
+    stack: ExitStack,
+) -> Asking:  # fmt: skip
+    """How a model's analyses are asked for: as recorded, beside the loop, or at once."""
+    if course is not None:
+        return AsRecorded(course)
+    if clock is None:
+        return AtOnce()
+    beside = Beside(settings.analysis.deadline_seconds, clock, watch=watch)
+    stack.callback(beside.close)
+    return beside
+
+
+def _analyst(wiring: Wiring, kept: Kept) -> Analyst:
+    """The market analysis as an analyst that leaves behind what led to its opinions."""
+
+    def give(view: MarketView) -> Analysis:
+        wired, shown = _watched(wiring)
+        opinion = market_analysis.analyse(view, wired)
+        kept.opinion(opinion, shown)
+        return opinion.value
+
+    return give
+
+
+def _validator(wiring: Wiring, kept: Kept, settings: Settings) -> Validator:
+    """The trade validation as a validator that leaves behind what led to its verdicts."""
+    wiring = replace(wiring, seconds=settings.validation.deadline_seconds)
+    risk = settings.risk.max_risk_per_trade
+
+    def give(signal: Signal, view: MarketView) -> Verdict:
+        wired, shown = _watched(wiring)
+        opinion = trade_validation.validate(signal, view, wired, risk)
+        kept.opinion(opinion, shown)
+        return opinion.value
+
+    return give
+
+
+def _watched(wiring: Wiring) -> tuple[Wiring, Sequence[Headline]]:
+    """A wiring for one question, and the news that it will have been shown."""
+    if wiring.news is None:
+        return wiring, ()
+    news = Shown(wiring.news)
+    return replace(wiring, news=news), news.items
+
+
 def _wiring(
     options: ReplayOptions, settings: Settings, folder: Path | None, store: Store | None, run: str,
-    watch: Progress | None, stack: ExitStack,
+    recordings: RecordingsFile | None, watch: Progress | None, stack: ExitStack,
 ) -> Wiring:  # fmt: skip
     # Prompts carry the account: they go to the model that was chosen and nowhere else.
     os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
     live = _live(settings) if options.llm != "replay" else None
-    recordings = _recordings(options, folder, stack)
     # A replay makes no call: what others spend is none of its business.
     spending = stack.enter_context(SpendingFile.open(settings.spending.place())) if live else None
     return Wiring(
@@ -189,6 +263,15 @@ def _recordings(
     if options.llm == "live" or place is None:
         return None
     return stack.enter_context(RecordingsFile.open(place, read_only=options.llm == "replay"))
+
+
+def at_a_pace(options: ReplayOptions, folder: Path | None) -> bool:
+    """Whether the recording that a replay answers from was made at a pace."""
+    if options.llm != "replay" or not options.asks_model:
+        return False
+    with ExitStack() as stack:
+        recordings = _recordings(options, folder, stack)
+        return recordings is not None and course_of(recordings) is not None
 
 
 def _live(settings: Settings) -> LiveModel:

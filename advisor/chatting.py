@@ -19,9 +19,10 @@ from graph.library import IndexLibrary
 from graph.looking import Library
 from graph.ports import Progress, Wiring
 from quant_core.calendar import NEW_YORK, to_datetime, xnys
+from tools.clock import SystemClock
 from tools.errors import BadInput, NoData
 from tools.lane_reads import Reads
-from tools.llm import DailyBudget, LiveModel, SpendingFile, SystemClock
+from tools.llm import DailyBudget, LiveModel, SpendingFile
 from tools.store import codec
 from tools.store.paging import Pages, RunPlace
 from tools.toolbox import Toolbox

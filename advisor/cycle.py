@@ -7,15 +7,18 @@ becomes one transaction, with the lane's state beside it, so a process that dies
 loses nothing and one that dies inside a cycle has done nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 
-from advisor.asking import degraded
+from advisor.asking import abstention, degraded
+from advisor.course import Question
 from advisor.execution import order_for
 from advisor.lanes import Lane, TradingDay
 from advisor.settings import Settings
 from advisor.telemetry import SILENT, Telemetry, observed
+from graph import market_analysis, trade_validation
 from quant_core.authority import limited
 from quant_core.calendar import to_datetime, to_minute
 from quant_core.cycles import CycleRows
@@ -30,7 +33,6 @@ from quant_core.types import (
     LaneDay,
     Order,
     Signal,
-    Status,
     Verdict,
 )
 from tools.errors import BadInput
@@ -80,11 +82,11 @@ def run_cycle(
     records += _step(lane, day, deps, states, sides, first, last, age)
     lane.row = last
     if last == day.session.minutes:
-        records += (unanswered := lane.asking.give_up())
-        _strike_off(lane, unanswered)
+        records += _give_up(lane, day, first)
         records.append(_close_day(lane, day, records))
     cycles = _cycle_rows(day, states, sides, first, last)
-    kept = lane.kept.take()  # taken even when nothing is written: it must not pile up
+    # Taken even when nothing is written: it must not pile up.
+    kept = lane.kept.take(day.session.open + first)
     if deps.ledger is not None:
         deps.ledger.commit_cycle(
             deps.run_id,
@@ -116,19 +118,48 @@ def ask_if_due(lane: Lane, day: TradingDay, settings: Settings) -> None:
 
 
 def _answers(lane: Lane, day: TradingDay, settings: Settings) -> list[Analysis]:
-    """The analyses that count from the bar of this row on, queued until they apply."""
+    """The analyses that are known by the bar of this row, queued until they apply."""
     found = [degraded(as_of, "the process ended before its answer came") for as_of in lane.lost]
     lane.lost = []
     found += lane.asking.answers(to_datetime(day.session.open + lane.row + 1))
+    found = [_timed(analysis, lane, day, settings) for analysis in found]
     rules = settings.analysis
     for analysis in found:
-        minute = to_minute(analysis.as_of)
-        asked = minute - day.session.open
-        until = minute + rules.expiry_intervals * rules.interval_minutes
-        applies = max(asked + rules.latency_bars - 1, lane.row)
-        lane.pending.append((applies, until, analysis.multipliers))
+        until = to_minute(analysis.as_of) + rules.expiry_intervals * rules.interval_minutes
+        applies = analysis.applies_from or first_bar(analysis, settings)
+        row = to_minute(applies) - day.session.open
+        lane.pending.append((row, until, analysis.multipliers))
+        lane.kept.settled(_question(analysis), day.session.open + lane.row, analysis)
     # A late answer may overtake a younger analysis that was not asked.
     lane.pending.sort(key=lambda advice: advice[0])
+    _strike_off(lane, found)
+    return found
+
+
+def _timed(analysis: Analysis, lane: Lane, day: TradingDay, settings: Settings) -> Analysis:
+    """An analysis that says from which bar it applies, unless that is the first one it could."""
+    now = to_datetime(day.session.open + lane.row)
+    if analysis.applies_from is not None or now <= first_bar(analysis, settings):
+        return analysis
+    return replace(analysis, applies_from=now)
+
+
+def first_bar(analysis: Analysis, settings: Settings) -> datetime:
+    """The start of the first bar that an analysis can apply to, however fast its answer."""
+    return analysis.as_of + timedelta(minutes=settings.analysis.latency_bars - 1)
+
+
+def _question(analysis: Analysis) -> Question:
+    return Question(market_analysis.NAME, analysis.as_of)
+
+
+def _give_up(lane: Lane, day: TradingDay, first: int) -> list[Analysis]:
+    """What is still open at the close: it applies to no bar of the session."""
+    close = to_datetime(day.session.open + day.session.minutes)
+    found = [replace(analysis, applies_from=close) for analysis in lane.asking.give_up()]
+    for analysis in found:
+        minute = day.session.open + first
+        lane.kept.settled(_question(analysis), minute, analysis, at_the_end=True)
     _strike_off(lane, found)
     return found
 
@@ -152,6 +183,8 @@ def _next_stop(lane: Lane, day: TradingDay, until: int, settings: Settings) -> i
         interval = settings.analysis.interval_minutes
         stops.append((lane.row // interval + 1) * interval)
     stops += [row for row, _, _ in lane.pending]
+    if (met := lane.kept.next_stop(day.session.open + lane.row)) is not None:
+        stops.append(met - day.session.open)
     return min(stops)
 
 
@@ -207,16 +240,14 @@ def _validate(lane: Lane, day: TradingDay, signal: Signal, row: int) -> Verdict:
     assert lane.validator is not None
     view = view_market(day.grid, day.session, day.snapshots, lane.desk, row + 1)
     try:
-        return lane.validator(signal, view)
+        verdict = lane.validator(signal, view)
     except BadInput:
         raise
     except Exception as error:
-        return Verdict(
-            ruling="abstain",
-            confidence=0.0,
-            status=Status.DEGRADED,
-            degraded_reason=f"{type(error).__name__}: {error}",
-        )
+        verdict = abstention(f"{type(error).__name__}: {error}")
+    question = Question(trade_validation.NAME, view.as_of, signal.symbol)
+    lane.kept.settled(question, day.session.open + row, verdict)
+    return verdict
 
 
 def _size_factor(verdict: Verdict, settings: Settings) -> float:

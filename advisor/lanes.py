@@ -98,6 +98,7 @@ class Lane:
                 ],
                 "authority": asdict(self.authority),
                 "asked": [as_of.isoformat() for as_of in self.asked],
+                "held": [self.asking.held(), self.kept.held()],
                 "daily_returns": self.daily_returns,
                 "desk": self.desk.dump().decode(),
             }
@@ -113,7 +114,10 @@ class Lane:
             for row, until, m in state["pending"]
         ]
         self.authority = Authority(**state["authority"])
-        self.lost = [datetime.fromisoformat(as_of) for as_of in state["asked"]]
+        asked = [datetime.fromisoformat(as_of) for as_of in state["asked"]]
+        answers, led_to_them = state["held"]
+        self.asked, self.lost = (asked, []) if self.asking.take_up(answers) else ([], asked)
+        self.kept.take_up(led_to_them)
         self.daily_returns = state["daily_returns"]
         self.desk = Desk.load(state["desk"].encode())
 
@@ -170,6 +174,7 @@ def shuffled_in_time(advised: Lane, seed: int) -> Analyst:
         return replace(
             source,
             as_of=view.as_of,
+            applies_from=given[slot].applies_from,
             analyst="placebo",
             reasoning=f"the multipliers of {new_york(source.as_of)[11:]}, shuffled in time",
             opportunities=(),

@@ -6,7 +6,7 @@ does not wait, so a slow minute is caught up with and none is left out.
 
 from datetime import datetime, timedelta
 
-from tools.llm.clock import Clock, SystemClock
+from tools.clock import Clock, SystemClock
 
 SHORTEST_PACE, LONGEST_PACE = 0.001, 3600.0
 # In steps, so that an interrupt is noticed while a slow minute passes.

@@ -63,9 +63,8 @@ def open_day(chosen: Advisers, morning: Morning) -> list[LedgerRecord]:
         return []
     items, failure = _read_news(chosen, morning)
     opinion = chosen.prepare(morning)
-    chosen.kept.opinion(opinion)
     biases = [_with_news(one, items, failure) for one in opinion.value.biases]
-    return [*chosen.kept.take(), *biases, opinion.value.context]
+    return [*chosen.kept.at_once(opinion, items or ()), *biases, opinion.value.context]
 
 
 def _read_news(chosen: Advisers, morning: Morning) -> tuple[Sequence[Headline] | None, str]:
@@ -74,7 +73,8 @@ def _read_news(chosen: Advisers, morning: Morning) -> tuple[Sequence[Headline] |
         return None, ""
     symbols = [one.symbol for one in morning.snapshots]
     try:
-        return chosen.news.news(symbols, as_of=morning.as_of, since=morning.news_since), ""
+        read = chosen.news.news(symbols, as_of=morning.as_of, since=morning.news_since)
+        return [one for one in read if one.known_at <= morning.as_of], ""
     except (NoData, NotConfigured):
         return None, ""
     except Exception as error:

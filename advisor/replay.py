@@ -9,7 +9,9 @@ clean, and never one when the other was meant.
 import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,7 @@ from advisor.bootstrap import (
     Advisers,
     ReplayOptions,
     advisers,
+    at_a_pace,
     make_lanes,
 )
 from advisor.cycle import CycleDependencies, dependencies
@@ -34,6 +37,7 @@ from advisor.requests import REQUEST, keep_request, kept_request
 from advisor.results import ReplayResult
 from advisor.session import run_day, run_day_at_pace, trading_day
 from advisor.settings import Settings
+from advisor.steps import STEPS, StepsWriter, telling_both
 from advisor.taking_up import take_up
 from advisor.telemetry import SILENT, Telemetry
 from graph.ports import Progress as Watch
@@ -98,7 +102,7 @@ def identity_of(
         news,
     ]
     # What an answer in its own time does to a run is part of it; how fast time passes is not.
-    parts += [word for word, said in (("masked", options.mask), ("paced", options.pace)) if said]
+    parts += [word for word, said in (("masked", options.mask), ("paced", options.paced)) if said]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
@@ -116,6 +120,7 @@ def replay(
     `progress` is told how many minutes are done, `watch` every step of the machines.
     """
     clock = None if options.pace is None else PacedClock(options.pace)
+    options = replace(options, own_time=at_a_pace(options, folder))
     with ExitStack() as stack:
         news = open_news(options.news, settings, stack)
         run_id = run_identity(request, options, settings, market, news.digest)
@@ -123,6 +128,7 @@ def replay(
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             store = stack.enter_context(_open_ledger(folder, run_id, options, settings))
+            watch = telling_both(watch, StepsWriter(folder, run_id).tell)
         chosen = stack.enter_context(
             advisers(
                 options, settings, folder, store, run_id, news.reader, clock=clock, watch=watch
@@ -142,6 +148,7 @@ def replay(
             take_up(store, run_id, lanes, end)
             snapshots = store.snapshots(run_id, MARKET_LANE, as_of=end)
             opened = {snapshot.date for snapshot in snapshots}
+        chosen.kept.begin(run_id, _minute_of(lanes[0], market))
         deps = dependencies(run_id, settings, store, telemetry)
         snapshots = _run(deps, lanes, market, store, chosen, opened, clock, progress)
         result = _result(run_id, lanes, market, options, settings, snapshots, news)
@@ -156,11 +163,33 @@ def _finish(store: Store, result: ReplayResult) -> None:
         store.finish_run(result.run_id)
     result.chain_heads = store.heads(result.run_id)
     end = to_datetime(result.sessions[-1].close)
-    for lane in result.lanes.values():
-        calls = store.llm_calls(result.run_id, lane.name, as_of=end)
-        lane.llm_cost = float(sum(kept.call.cost_usd for kept in calls))
+    _charge(store, result, end)
     result.biases = store.daily_biases(result.run_id, MARKET_LANE, as_of=end)
     result.contexts = store.market_contexts(result.run_id, MARKET_LANE, as_of=end)
+
+
+def _charge(store: Store, result: ReplayResult, end: datetime) -> None:
+    """Charge each lane for its questions to models, the advised one for the premarkets too.
+
+    The lanes that repeat its answers (placebo, shadow) ask nobody and pay nothing.
+    """
+    spent = {
+        name: sum(
+            (kept.call.cost_usd for kept in store.llm_calls(result.run_id, name, as_of=end)),
+            Decimal(0),
+        )
+        for name in (MARKET_LANE, *result.lanes)
+    }
+    mornings = spent.pop(MARKET_LANE)
+    if "advised" in spent:
+        spent["advised"] += mornings
+    elif mornings:
+        result.notes.append(
+            f"the premarkets' questions to models cost ${mornings:.4f}; no lane is advised, so "
+            "none is charged"
+        )
+    for name, usd in spent.items():
+        result.lanes[name].llm_cost = float(usd)
 
 
 def prepare_folder(folder: Path, options: ReplayOptions) -> None:
@@ -237,6 +266,7 @@ def _clear_folder(folder: Path, options: ReplayOptions) -> None:
         # Not otherwise: a replay still needs the one that is there.
         _clear_database(folder / RECORDINGS)
     _clear_database(folder / CHECKPOINTS)
+    (folder / STEPS).unlink(missing_ok=True)
 
 
 def _begin(store: Store, run_id: str, settings: Settings) -> None:
@@ -281,6 +311,11 @@ def _telemetry(
     from advisor.telemetry.serving import open_telemetry
 
     return stack.enter_context(open_telemetry(settings.telemetry, run_id, store, clock))
+
+
+def _minute_of(lane: Lane, market: Market) -> int:
+    """The minute (since the epoch) from which a lane goes on; 0 before its first."""
+    return next((day.open + lane.row for day in market.sessions if day.date == lane.day), 0)
 
 
 def _run(
@@ -363,11 +398,11 @@ def _result(
 
 
 def _paced(options: ReplayOptions) -> list[str]:
-    if options.pace is None or options.analyst != "model":
+    if not options.paced or options.analyst != "model":
         return []
     return [
-        f"replayed at {options.pace:g} s a minute: an analysis applied when its answer came, so "
-        "another replay may differ"
+        "minutes did not wait for the analyst: an analysis applied from when its answer came; "
+        "a replay of the recording gives the same, another recording may differ"
     ]
 
 

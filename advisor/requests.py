@@ -50,6 +50,7 @@ def keep_request(
         "premarket": options.premarket,
         "mask": options.mask,
         "pace": options.pace,
+        "own_time": options.own_time,
         "bars_digest": digest,
         "news_digest": news,
     }
@@ -93,6 +94,7 @@ def _read(values: dict[str, Any]) -> KeptRequest:
         premarket=values["premarket"],
         mask=values["mask"],
         pace=values["pace"],
+        own_time=values.get("own_time", False),  # unknown to earlier versions
     )
     return KeptRequest(
         request=request,

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 class LaneResult:
     """One lane over all sessions; lists are in the order in which things happened.
 
-    `llm_cost` is what its questions to models cost, in dollars, as the ledger keeps them.
+    `llm_cost` is what its questions to models cost, in dollars, as the ledger keeps them; the
+    advised lane pays for the premarkets too.
     """
 
     name: str

@@ -99,7 +99,12 @@ def market_sheet(state: PremarketState) -> Sheet:
         add_fact(sheet, "session.time", f"{moment} New York, before the open")
     if math.isfinite(state["vix"]):
         day = "the last close" if mask.hides else f"the close of {state['vix_date']}"
-        add_fact(sheet, "VIX.close", f"{state['vix']:.2f} at {day}", prices=[state["vix"]])
+        shown = "volatility.close" if mask.hides else "VIX.close"
+        add_fact(sheet, shown, f"{state['vix']:.2f} at {day}", "VIX.close", [state["vix"]])
+    if rules.MARKET in mask.symbols:
+        add_fact(sheet, "market.benchmark", mask.shown(rules.MARKET))
+    elif not mask.hides:
+        add_fact(sheet, "market.benchmark", rules.MARKET)
     return sheet
 
 
@@ -125,7 +130,7 @@ def context_prompt(state: PremarketState) -> Prompt:
     ]
     return render(
         "market_context",
-        1,
+        2,
         {
             "session": Facts(state["market"]["facts"]),
             "facts": Facts(state["snapshots"]["facts"]),

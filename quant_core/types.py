@@ -214,7 +214,9 @@ class Analysis:
     """An analyst's view of the market as of a moment, and the multipliers it asks for.
 
     `confidence` is the chance (0-100) that they do better than base thresholds until the next
-    analysis. How much of what is asked for counts is the lane's authority.
+    analysis. How much of what is asked for counts is the lane's authority. `applies_from` is the
+    start of the first bar it applied to, where its answer came too late for the first it could
+    (the session's close: it applied to none); None where it was in time.
     """
 
     as_of: datetime
@@ -227,6 +229,7 @@ class Analysis:
     evidence: tuple[str, ...]
     status: Status = Status.OK
     degraded_reason: str = ""
+    applies_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,7 +158,8 @@ def in_force(
     seen = newest.record.as_of
     if seen.astimezone(NEW_YORK).date() != now.astimezone(NEW_YORK).date():
         return none
-    begin = seen + timedelta(minutes=rules.latency - 1)
+    in_time = seen + timedelta(minutes=rules.latency - 1)
+    begin = newest.record.applies_from or in_time
     until = seen + timedelta(minutes=rules.expiry * rules.interval)
     if now < begin:
         return none

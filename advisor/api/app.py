@@ -87,7 +87,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     components = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         components.pop(name, None)
-    for model in (schemas.Problem, schemas.LogEntry, schemas.Tick, schemas.ChatEvent):
+    for model in (schemas.Problem, schemas.LogEntry, schemas.Tick, schemas.Step, schemas.ChatEvent):
         made = model.model_json_schema(
             ref_template="#/components/schemas/{model}", mode="serialization"
         )

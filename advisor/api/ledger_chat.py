@@ -28,9 +28,10 @@ from graph.ports import Event, Wiring
 from graph.questions import read_question
 from graph.requests import Refusal, Topic
 from rag.index import Index
+from tools.clock import SystemClock
 from tools.errors import AdvisorError, NoData
 from tools.lane_reads import Reads
-from tools.llm import DailyBudget, LanguageModel, SpendingFile, SystemClock
+from tools.llm import DailyBudget, LanguageModel, SpendingFile
 from tools.store.paging import RunPlace
 from tools.store.store import Store
 from tools.toolbox import Toolbox

@@ -18,7 +18,9 @@ class Parts:
     """The parts of a running API. `chat` None: questions are answered with what to do about it.
 
     `control` is that of the ledger's folder; None where it has none, so that nothing can be halted
-    from here. `public` says that it listens beyond this machine, where every caller needs a key.
+    from here. `folder` is where the ledger's file lies, with what else its runs leave there; None
+    for a database elsewhere. `public` says that it listens beyond this machine, where every caller
+    needs a key.
     """
 
     view: LedgerView
@@ -28,6 +30,7 @@ class Parts:
     metrics: Metrics
     chat: Chat | None = None
     control: Control | None = None
+    folder: Path | None = None
     public: bool = False
     answers: Answers = field(default_factory=Answers)
     desk: Desk = field(init=False)

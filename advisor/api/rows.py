@@ -63,6 +63,7 @@ def analysis(entry: Entry[types.Analysis]) -> schemas.Analysis:
         evidence=list(one.evidence),
         status=one.status.value,
         degraded_reason=one.degraded_reason,
+        applies_from=one.applies_from,
     )
 
 

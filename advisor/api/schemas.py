@@ -249,6 +249,33 @@ class Analysis(Answer):
     evidence: list[str]
     status: Status
     degraded_reason: str
+    applies_from: datetime | None = Field(
+        description="Start of the first bar it applied to, where its answer came late; the "
+        "session's close: to none. null: in time."
+    )
+
+
+class Step(Answer):
+    """A step of one of a run's machines that has just ended, as the run tells while it goes on."""
+
+    number: int = Field(description="Counts the run's steps.")
+    at: datetime = Field(description="When it ended, by the clock on the wall.")
+    machine: str = Field(examples=["market_analysis"])
+    step: str = Field(examples=["assess"])
+    outcome: str = Field(description="Why it goes on as it does.", examples=["the model answered"])
+    failure: str = Field(description="What failed; empty for nothing.")
+    about: str = Field(
+        description="Which moment of the market (New York), and which symbol, it is about.",
+        examples=["2025-01-08 10:30 NVDA"],
+    )
+
+
+class Steps(Answer):
+    """The latest steps of a run's machines, oldest first; gone where a run did not leave them."""
+
+    run: str = Field(description="The run that was read.", examples=["2a38cc7291e46c6c"])
+    running: bool = Field(description="Whether the run goes on.")
+    data: list[Step]
 
 
 class ModelCall(Answer):

@@ -106,7 +106,7 @@ def _run(
         )
         parts = Parts(
             view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(view),
-            chat=chat, control=Control(folder) if folder else None, public=public,
+            chat=chat, control=Control(folder) if folder else None, folder=folder, public=public,
         )  # fmt: skip
         stack.enter_context(served(parts.metrics.registry, settings.telemetry))
         keyed = public or bool(keys.listed())

@@ -152,7 +152,7 @@ def _differences(
         question = "What did vetoes and reductions add?"
         found.append(difference("advised − multipliers alone", question, advised, alone))
     if "shadow" in profits:
-        question = "What would the advice make at full authority?"
+        question = "What would the advice make at full authority, before model cost?"
         found.append(difference("shadow − baseline", question, profits["shadow"], baseline))
     return found
 

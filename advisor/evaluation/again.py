@@ -19,7 +19,7 @@ from datetime import date
 
 import numpy as np
 
-from advisor.cycle import dependencies, run_cycle
+from advisor.cycle import dependencies, first_bar, run_cycle
 from advisor.evaluation.kept import KeptRun
 from advisor.lanes import Lane, TradingDay, as_given, authority_after, shuffled_in_time
 from advisor.session import enter, run_day, trading_day
@@ -158,20 +158,28 @@ def _analyses_of_day(
 ) -> list[FollowedAnalysis]:
     """Take the multipliers-alone lane through a session, following each analysis on the way."""
     deps = dependencies(kept.run.run_id, kept.settings, None)
-    timing = kept.settings.analysis
     enter(lane, day, kept.settings)
-    waiting = {
-        to_minute(analysis.as_of) - day.session.open + timing.latency_bars - 1: analysis
-        for analysis in _on(kept, day.session.date)
-    }
+    waiting: dict[int, tuple[Analysis, range]] = {}
+    for analysis in _on(kept, day.session.date):
+        if rows := _rows(analysis, day, kept):
+            waiting[rows.start] = analysis, rows
     found = []
     while lane.row < day.session.minutes:
-        analysis = waiting.get(lane.row)
-        if analysis is not None and analysis.status is Status.OK:
-            rows = range(lane.row, min(lane.row + timing.interval_minutes, day.session.minutes))
-            found.append(_followed(analysis, lane.desk, rows, day, kept, rules))
+        if lane.row in waiting and waiting[lane.row][0].status is Status.OK:
+            found.append(_followed(*waiting[lane.row], lane.desk, day, kept, rules))
         run_cycle(lane, day, day.session.minutes, deps)
     return found
+
+
+def _rows(analysis: Analysis, day: TradingDay, kept: KeptRun) -> range:
+    """The rows from the one an analysis applied to, up to where the next one in time does.
+
+    None for one that came when its time was over already.
+    """
+    in_time = first_bar(analysis, kept.settings)
+    applied = analysis.applies_from or in_time
+    start, end = (to_minute(moment) - day.session.open for moment in (applied, in_time))
+    return range(start, min(end + kept.settings.analysis.interval_minutes, day.session.minutes))
 
 
 def _on(kept: KeptRun, when: date) -> list[Analysis]:
@@ -185,7 +193,7 @@ def _on(kept: KeptRun, when: date) -> list[Analysis]:
 
 
 def _followed(
-    analysis: Analysis, desk: Desk, rows: range, day: TradingDay, kept: KeptRun, rules: np.ndarray
+    analysis: Analysis, rows: range, desk: Desk, day: TradingDay, kept: KeptRun, rules: np.ndarray
 ) -> FollowedAnalysis:
     if analysis.multipliers == Multipliers():
         return FollowedAnalysis(analysis=analysis, effect=0.0)

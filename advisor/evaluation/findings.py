@@ -18,6 +18,10 @@ from quant_core.scoring import Scores
 
 LUCK = "not distinguishable from luck"
 NO_EFFECT = "the order made no difference on any day"
+WHO_PAYS = (
+    "The advised lane is charged for all of it: premarkets, analyses and verdicts. Placebo and "
+    "shadow repeat its answers, ask nobody and pay nothing."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

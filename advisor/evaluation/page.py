@@ -10,7 +10,7 @@ from html import escape
 
 from advisor.evaluation import drawing
 from advisor.evaluation.calls import usd_by_session
-from advisor.evaluation.findings import NO_EFFECT, Evaluation, Forecasts, headline
+from advisor.evaluation.findings import NO_EFFECT, WHO_PAYS, Evaluation, Forecasts, headline
 from advisor.report.figures import DASH, MINUS, count, money, percent
 from advisor.report.page import policy, styles
 from quant_core.bootstrap import PairedDifference
@@ -199,7 +199,8 @@ def _models(evaluation: Evaluation) -> str:
     ]  # fmt: skip
     return _section(
         "What did the models cost?",
-        _table(["Session", "Calls", "USD", "Tokens in", "Tokens out"], rows, " ####")
+        f"<p class='note'>{WHO_PAYS}</p>"
+        + _table(["Session", "Calls", "USD", "Tokens in", "Tokens out"], rows, " ####")
         + "<h2>How long they took</h2>"
         + _table(
             ["Prompt", "Model", "Calls", "Median", "90 %", "99 %", "Longest"], quantiles, "  #####"

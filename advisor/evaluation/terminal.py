@@ -6,7 +6,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from advisor.evaluation.findings import LUCK, NO_EFFECT, Evaluation, Timing, headline
+from advisor.evaluation.findings import (
+    LUCK,
+    NO_EFFECT,
+    WHO_PAYS,
+    Evaluation,
+    Timing,
+    headline,
+)
 from advisor.evaluation.page import interval, number, period
 from advisor.report.figures import DASH, money, percent
 
@@ -40,7 +47,7 @@ def terminal_evaluation(evaluation: Evaluation) -> RenderableType:
     if evaluation.costs is not None:
         usd = math.fsum(one.usd for one in evaluation.costs)
         calls = sum(one.calls for one in evaluation.costs)
-        parts.append(Text(f"\nmodels: {calls:,} calls, ${usd:.4f} (charged above)"))
+        parts.append(Text(f"\nmodels: {calls:,} calls, ${usd:.4f}. {WHO_PAYS}"))
     parts += [
         Text(f"! {one.kind}: {one.count} of {one.of}, {one.reason}", style="yellow")
         for one in evaluation.failures

@@ -4,7 +4,7 @@ import threading
 from datetime import datetime
 from typing import Protocol
 
-from tools.llm.clock import Clock, SystemClock
+from tools.clock import Clock, SystemClock
 
 # A sleeping computer stops the timer but not the clock: look at the clock again this often.
 LONGEST_WAIT = 1.0

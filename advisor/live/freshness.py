@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from advisor.asking import Asking, degraded
 from quant_core.market_view import MarketView
 from quant_core.types import Analysis
-from tools.llm.clock import Clock
+from tools.clock import Clock
 from tools.ports import Analyst
 
 
@@ -37,3 +37,11 @@ class WhileFresh:
         """As the other does, with what was not asked."""
         refused, self._refused = self._refused, []
         return [*refused, *self._asking.give_up()]
+
+    def held(self) -> str:
+        """As the other does."""
+        return self._asking.held()
+
+    def take_up(self, held: str) -> bool:
+        """As the other does."""
+        return self._asking.take_up(held)

@@ -35,11 +35,11 @@ from advisor.news import open_news
 from advisor.premarket import open_day
 from advisor.replay import LEDGER, MARKET_LANE
 from advisor.settings import AccountSettings, Settings
+from advisor.steps import StepsWriter
 from advisor.taking_up import take_up
 from advisor.telemetry.serving import open_telemetry
 from advisor.trading import Trading
-from graph.ports import Progress
-from quant_core.calendar import Session, new_york, to_datetime, xnys
+from quant_core.calendar import Session, new_york, to_datetime, to_minute, xnys
 from quant_core.grid import session_clock
 from tools.broker.alpaca import AlpacaBroker
 from tools.broker.lock import account_lock
@@ -92,7 +92,6 @@ class Opening:
     clock: LiveClock
     stop: threading.Event
     say: Callable[[str], None]
-    watch: Progress | None = None
 
     @contextmanager
     def open(self) -> Iterator[LiveSession]:
@@ -122,9 +121,10 @@ class Opening:
             chosen = stack.enter_context(
                 advisers(
                     self.options, settings, request.folder, store, run_id, news.reader,
-                    clock=clock, watch=self.watch,
+                    clock=clock, watch=StepsWriter(request.folder, run_id).tell,
                 )
             )  # fmt: skip
+            chosen.kept.begin(run_id, to_minute(clock.now()))
             self._prepare(store, run_id, chosen, morning)
             bars = SessionBars(
                 request.folder / "bars", self.session, morning.calendar, morning.minutes, settings

@@ -99,10 +99,14 @@ def steps_of_session(
     factors = np.ones((session.minutes, 4))
     source = np.full(session.minutes, -1)
     expired = np.zeros(session.minutes, np.bool_)
-    for position, analysis in analyses:
-        seen = to_minute(analysis.as_of) - session.open
-        begin = max(seen + rules.latency - 1, 0)
-        end = seen + rules.expiry * rules.interval
+    begins = {position: _first_row(analysis, session, rules) for position, analysis in analyses}
+    # A late answer may overtake a younger analysis that was not asked.
+    for position, analysis in sorted(analyses, key=lambda one: begins[one[0]]):
+        begin = begins[position]
+        end = to_minute(analysis.as_of) - session.open + rules.expiry * rules.interval
+        if begin >= session.minutes:
+            continue
+        end = max(end, begin)
         factors[begin:], source[begin:], expired[begin:] = 1.0, -1, True
         factors[begin:end] = analysis.multipliers.as_tuple()
         source[begin:end], expired[begin:end] = position, False
@@ -116,6 +120,13 @@ def steps_of_session(
         _step(int(row), factors[row], int(source[row]), bool(expired[row]), bool(tightened[row]))
         for row in np.flatnonzero(changes)
     ]
+
+
+def _first_row(analysis: Analysis, session: Session, rules: ReportRules) -> int:
+    """The first row that an analysis applied to; beyond the session for none."""
+    if analysis.applies_from is not None:
+        return to_minute(analysis.applies_from) - session.open
+    return max(to_minute(analysis.as_of) - session.open + rules.latency - 1, 0)
 
 
 def _step(row: int, factors: Floats, source: int, expired: bool, tightened: bool) -> Step:

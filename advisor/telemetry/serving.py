@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from advisor.settings import TelemetrySettings
 from advisor.telemetry.port import Telemetry
+from tools.clock import Clock
 from tools.errors import BadInput, NotConfigured
-from tools.llm import Clock
 from tools.store.store import Store
 
 try:

@@ -211,6 +211,8 @@ def test_the_premarket_of_a_model_is_part_of_the_session(tmp_path: Path) -> None
     again = replace(options, llm="replay", recordings=tmp_path / "live" / RECORDINGS)
     replayed = run(again, chosen, tmp_path / "again")
     assert replayed.chain_heads == live.chain_heads
+    assert live.lanes["advised"].llm_cost == replayed.lanes["advised"].llm_cost > 0.0
+    assert live.lanes["baseline"].llm_cost == live.lanes["placebo"].llm_cost == 0.0
     (context,) = live.contexts
     assert (context.bias, context.confidence) == ("bullish", 51.0)
     assert {one.degraded_reason for one in live.biases} == {"the model left it out"}

@@ -1,6 +1,7 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_a_model_prepares_the_day() -> None:
     assert day.summary.splitlines()[0] == (
         "Market bullish (64 %), volatility high, VIX 27.50. VIX at 27.50."
     )
-    assert [call["prompt"] for call in opinion.calls] == ["premarket_bias.v1", "market_context.v1"]
+    assert [call["prompt"] for call in opinion.calls] == ["premarket_bias.v1", "market_context.v2"]
     first, second = model_of(wired).prompts
     assert "SPY.gap = +0.51 %" in first.text
     assert "SPY.premarket_price = 591.00 USD, 1 minutes ago" in first.text
@@ -143,7 +144,12 @@ def test_an_unknown_vix_is_said() -> None:
 def test_a_mask_hides_symbols_and_dates() -> None:
     def rename(value: Any) -> Any:
         text = json.dumps(value)
-        names: Mapping[str, str] = {"SPY": "S1", "NVDA": "S2", "TSLA": "S3"}
+        names: Mapping[str, str] = {
+            "SPY": "S1",
+            "NVDA": "S2",
+            "TSLA": "S3",
+            "VIX.close": "volatility.close",
+        }
         for name, masked in names.items():
             text = text.replace(name, masked)
         return json.loads(text)
@@ -151,8 +157,14 @@ def test_a_mask_hides_symbols_and_dates() -> None:
     wired = wiring(rename(BIASES), rename(CONTEXT), mask=True)
     masked, plain = prepare(MORNING, wired), prepare(MORNING, wiring(BIASES, CONTEXT))
     assert (masked.value, masked.findings) == (plain.value, plain.findings)
-    shown = "".join(prompt.text for prompt in model_of(wired).prompts)
-    assert not any(name in shown for name in ("SPY", "NVDA", "TSLA", "2025-"))
+    shown = "".join(prompt.system + prompt.text for prompt in model_of(wired).prompts)
+    assert "market.benchmark = S1" in shown
+    assert not any(name in shown for name in ("SPY", "VIX", "NVDA", "TSLA", "2025-"))
+    elsewhere = wiring(rename(BIASES), rename(CONTEXT), mask=True)
+    prepare(replace(MORNING, snapshots=MORNING.snapshots[1:]), elsewhere)
+    shown = "".join(prompt.system + prompt.text for prompt in model_of(elsewhere).prompts)
+    assert "market.benchmark =" not in shown
+    assert "SPY" not in shown
 
 
 def test_no_snapshot_no_premarket() -> None:

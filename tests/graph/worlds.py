@@ -15,11 +15,11 @@ from pydantic import BaseModel
 from graph.ports import Wiring
 from quant_core.market_view import MarketView, SymbolView
 from quant_core.types import ExitReason, Headline, Order, Setup, Signal, Snapshot, State, Trade
+from tools.clock import SystemClock
 from tools.errors import AdvisorError
 from tools.llm.answers import Problem, read_answer
 from tools.llm.budget import BudgetLimits, DailyBudget
 from tools.llm.calls import Answer, Attempt, Failure, LlmCall, Outcome, Prompt
-from tools.llm.clock import SystemClock
 from tools.llm.schemas import wire_schema
 
 T = TypeVar("T", bound=BaseModel)

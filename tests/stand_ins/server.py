@@ -106,6 +106,8 @@ class StandIn:
                 handler.wfile.write(whole[position : position + 1])
         else:
             self.closing.wait(step.after)
+            if step.when is not None:
+                step.when()
             whole = json.dumps(self._wire.answer(request, step)).encode()
             _head(handler, 200, len(whole), {})
             handler.wfile.write(whole)

@@ -1,14 +1,19 @@
 """What a stand-in does with a request: an answer of the model, or a fault."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Says:
-    """The model answers with a text, after a while, or refuses, or is cut off by max tokens."""
+    """The model answers with a text, or refuses, or is cut off by max tokens.
+
+    It takes a while, or until a call of `when` returns.
+    """
 
     text: str = ""
     after: float = 0.0
+    when: Callable[[], object] | None = None
     refuses: bool = False
     truncated: bool = False
     tokens: tuple[int, int] | None = (100, 20)

@@ -18,7 +18,8 @@ from ui.visit import client_of
 
 
 @contextmanager
-def _listening(ledger: Path, folder: Path) -> Iterator[str]:
+def listening(ledger: Path, folder: Path) -> Iterator[str]:
+    """The address of an API over a ledger, for as long as the block lasts."""
     with Store.open(ledger, read_only=True) as store:
         config = uvicorn.Config(
             api(store, folder), port=0, log_level="error", timeout_graceful_shutdown=1
@@ -47,7 +48,7 @@ def _listening(ledger: Path, folder: Path) -> Iterator[str]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an API over a ledger that was halted and degraded."""
     folder = tmp_path_factory.mktemp("troubled")
-    with _listening(troubled(folder), folder) as address:
+    with listening(troubled(folder), folder) as address:
         yield address
 
 
@@ -55,5 +56,5 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an API over a ledger without a run."""
     folder = tmp_path_factory.mktemp("empty")
-    with _listening(empty(folder), folder) as address:
+    with listening(empty(folder), folder) as address:
         yield address

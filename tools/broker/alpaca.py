@@ -18,8 +18,8 @@ from tools import alpaca as edge
 from tools.broker import wire
 from tools.broker.book import BrokerAccount, BrokerOrder, BrokerPosition, MarketClock
 from tools.broker.pace import Pace
+from tools.clock import Clock, SystemClock
 from tools.errors import Ambiguous, Rejected, Transient
-from tools.llm.clock import Clock, SystemClock
 
 PAPER, LIVE = "https://paper-api.alpaca.markets", "https://api.alpaca.markets"
 REQUESTS_A_MINUTE = 190  # Alpaca allows 200

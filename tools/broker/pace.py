@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 
-from tools.llm.clock import Clock
+from tools.clock import Clock
 
 WINDOW = 60.0
 

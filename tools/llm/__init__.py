@@ -15,7 +15,6 @@ from tools.llm.calls import (
     Outcome,
     Prompt,
 )
-from tools.llm.clock import Clock, SystemClock
 from tools.llm.live import LiveModel
 from tools.llm.parameters import ModelParameters
 from tools.llm.prices import PriceList
@@ -27,7 +26,6 @@ __all__ = [
     "Answer",
     "Attempt",
     "BudgetLimits",
-    "Clock",
     "DailyBudget",
     "Failure",
     "LanguageModel",
@@ -44,5 +42,4 @@ __all__ = [
     "ReplayModel",
     "SpendingFile",
     "Spent",
-    "SystemClock",
 ]

@@ -13,12 +13,12 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
+from tools.clock import Clock
 from tools.errors import Transient
 from tools.llm.answers import Problem, read_answer
 from tools.llm.breaker import CircuitBreaker
 from tools.llm.budget import DailyBudget, Hold
 from tools.llm.calls import Attempt, Outcome, Prompt
-from tools.llm.clock import Clock
 from tools.llm.identity import REPAIR, SHOWN_OF_ANSWER
 from tools.llm.parameters import ModelName, ModelParameters
 from tools.llm.prices import Price

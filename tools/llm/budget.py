@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 
 from quant_core.calendar import NEW_YORK
-from tools.llm.clock import Clock
+from tools.clock import Clock
 from tools.llm.spending import NOTHING, SpendingFile, Spent
 
 

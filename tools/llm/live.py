@@ -15,11 +15,11 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from tools.clock import Clock, SystemClock
 from tools.llm.asking import Asking, Line
 from tools.llm.breaker import CircuitBreaker
 from tools.llm.budget import DailyBudget
 from tools.llm.calls import Answer, Failure, LlmCall, Outcome, Prompt
-from tools.llm.clock import Clock, SystemClock
 from tools.llm.identity import identify
 from tools.llm.parameters import ModelName, ModelParameters
 from tools.llm.prices import PriceList

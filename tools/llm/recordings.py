@@ -3,11 +3,15 @@
 One SQLite file for each run. Invariants: a call is in the file, whole and flushed to disk, when
 `keep` returns, or not at all, whenever the process dies; calls are only ever added; each carries
 the SHA-256 of its content, which is checked when it is read. One process writes at a time.
+
+Where minutes did not wait for answers, the file also has the run's `course`: lines that say which
+answer came when (`advisor.course` writes and reads them), in their order.
 """
 
 import hashlib
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -30,7 +34,19 @@ CREATE TRIGGER no_update BEFORE UPDATE ON calls
 CREATE TRIGGER no_delete BEFORE DELETE ON calls
     BEGIN SELECT RAISE(ABORT, 'recordings are only ever added'); END;
 """
-_FORMAT = 0x4C4C4D31  # user_version: "LLM1"
+_COURSE = """
+CREATE TABLE course (
+    number INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    content TEXT NOT NULL
+);
+CREATE TRIGGER no_update_of_course BEFORE UPDATE ON course
+    BEGIN SELECT RAISE(ABORT, 'recordings are only ever added'); END;
+CREATE TRIGGER no_delete_of_course BEFORE DELETE ON course
+    BEGIN SELECT RAISE(ABORT, 'recordings are only ever added'); END;
+"""
+_FIRST_FORMAT = 0x4C4C4D31  # user_version: "LLM1", without a course
+_FORMAT = 0x4C4C4D32  # "LLM2"
 
 
 class Recordings(Protocol):
@@ -109,6 +125,44 @@ class RecordingsFile:
         except sqlite3.Error as error:
             raise Transient(f"{self._place} could not be written: {error}") from error
 
+    def course(self) -> list[str]:
+        """The lines of the course, in order; none where every answer was waited for."""
+        question = "SELECT number, sha256, content FROM course ORDER BY number"
+        try:
+            with self._lock:
+                if _version(self._connection) == _FIRST_FORMAT:
+                    return []
+                rows = self._connection.execute(question).fetchall()
+        except sqlite3.Error as error:
+            raise BadInput(f"{self._place} cannot be read: {error}") from error
+        for expected, (number, sha256, content) in enumerate(rows, 1):
+            if number != expected or hashlib.sha256(content.encode()).hexdigest() != sha256:
+                raise BadInput(f"{self._place}: line {expected} of its course has been changed")
+        return [content for _, _, content in rows]
+
+    def is_empty(self) -> bool:
+        """Whether nothing was recorded yet."""
+        with self._lock:
+            found = self._connection.execute("SELECT 1 FROM calls LIMIT 1").fetchone()
+        return found is None
+
+    def note(self, lines: Sequence[str]) -> None:
+        """Add lines to the course, all of them or none; Transient for a full disk."""
+        rows = [(hashlib.sha256(line.encode()).hexdigest(), line) for line in lines]
+        try:
+            with self._lock:
+                self._connection.execute("BEGIN")
+                try:
+                    self._connection.executemany(
+                        "INSERT INTO course (sha256, content) VALUES (?, ?)", rows
+                    )
+                except BaseException:
+                    self._connection.execute("ROLLBACK")
+                    raise
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise Transient(f"{self._place} could not be written: {error}") from error
+
     def close(self) -> None:
         """Close the file and let others write."""
         self._connection.close()
@@ -136,9 +190,15 @@ def _prepare(connection: sqlite3.Connection, read_only: bool) -> None:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(connection)
     empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if empty and version == 0 and not read_only:
-        connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_FORMAT};COMMIT;")
-    elif version != _FORMAT:
+        connection.executescript(f"BEGIN;{_SCHEMA}{_COURSE}PRAGMA user_version = {_FORMAT};COMMIT;")
+    elif version == _FIRST_FORMAT and not read_only:
+        connection.executescript(f"BEGIN;{_COURSE}PRAGMA user_version = {_FORMAT};COMMIT;")
+    elif version not in (_FIRST_FORMAT, _FORMAT):
         raise ValueError(f"its format is {version}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -15,8 +15,8 @@ import numpy as np
 from quant_core.bars import RawBars
 from tools import alpaca as edge
 from tools.broker.pace import Pace
+from tools.clock import Clock, SystemClock
 from tools.errors import Transient
-from tools.llm.clock import Clock, SystemClock
 from tools.market.live_bar import LiveBar
 
 Feed = Literal["iex", "sip"]

@@ -7,8 +7,9 @@ that same row. Reading is the way back, so "what is stored" and "what is hashed"
 `known_at` decides what a query with `as_of` may see. A record that is dated by its bar's start is
 known when that one-minute bar has closed; a snapshot from the beginning of its New York day (it
 is made of earlier sessions only); a headline when it had been published and had reached us; what
-a model was asked and said as of the moment of the market it was asked about; a lane's day when
-the last minute of its session has closed (a session without minutes: at 16:00 New York).
+a model was asked and said as of the moment of the market it was asked about, an analysis that came
+late when it applied; a lane's day when the last minute of its session has closed (a session without
+minutes: at 16:00 New York).
 """
 
 import math
@@ -75,6 +76,7 @@ class Kind(Generic[R]):
         self.known_at = known_at
         own = list(self.table.columns)[3:]
         self.columns = tuple(str(column.name) for column in own)
+        self._later = frozenset(str(column.name) for column in own if column.info.get("later"))
         self._required = frozenset(str(column.name) for column in own if not column.nullable)
         self._values = values
         self._build = build
@@ -122,10 +124,14 @@ class Kind(Generic[R]):
         )
 
     def content(self, at: str, row: Stored) -> bytes:
-        """What the chain hashes: canonical JSON of kind, moment and row (stored form)."""
+        """What the chain hashes: canonical JSON of kind, moment and row (stored form).
+
+        A column that came with a later schema is part of it only where it says something.
+        """
         named = {
             name: json_number(value) if isinstance(value, float) else value
             for name, value in zip(self.columns, row, strict=True)
+            if value is not None or name not in self._later
         }
         try:
             return _encode({"kind": self.name, "at": at, "row": named})
@@ -171,6 +177,7 @@ _OPINION = (
     "evidence",
     "status",
     "degraded_reason",
+    "applies_from",
 )
 _SIGNAL = ("symbol", "start", "setup", "side", "price", "stop", "target", "z")
 _PLAN = ("quantity", "blocked_by", "checks")
@@ -258,7 +265,7 @@ LLM_FINDINGS: Kind[AnswerFinding] = Kind(
 )
 ANALYSES: Kind[Analysis] = Kind(
     record_tables.MarketAnalysis,
-    attrgetter("as_of"),
+    lambda analysis: analysis.applies_from or analysis.as_of,
     attrgetter("as_of", "analyst", *(f"multipliers.{name}" for name in _FACTORS), *_OPINION),
     _build_analysis,
 )

@@ -10,7 +10,7 @@ from sqlalchemy import Integer, Text
 from sqlmodel import Field
 
 from tools.store import columns as col
-from tools.store.tables import IN_KEY, Row, kept, number, owned_by
+from tools.store.tables import IN_KEY, Row, kept, later, number, owned_by
 
 
 class Record(Row):
@@ -135,7 +135,7 @@ class LlmFindings(Record, table=True):
 
 
 class MarketAnalysis(Record, table=True):
-    """An `Analysis`, its multipliers one by one."""
+    """An `Analysis`, its multipliers one by one. Ledgers before 0005 have no `applies_from`."""
 
     __tablename__ = "market_analysis"
     __table_args__ = (owned_by("decisions", *_KEY),)
@@ -152,6 +152,7 @@ class MarketAnalysis(Record, table=True):
     evidence: tuple[str, ...] = kept(col.Lines)
     status: str = kept(col.StatusWord)
     degraded_reason: str = kept(col.Line)
+    applies_from: dt.datetime | None = later(col.Moment)
 
 
 class TradeSignals(Record, table=True):

@@ -53,6 +53,14 @@ def number(kind: type[col.Money] | type[col.Real]) -> Any:
     return kept(kind, null=True)
 
 
+def later(kind: type[col.Column[Any]]) -> Any:
+    """A field that earlier schemas do not have; NULL says the same as not to have it.
+
+    It is hashed where it has a value only, so that what was chained without it still verifies.
+    """
+    return Field(sa_type=kind, nullable=True, sa_column_kwargs={"info": {"later": True}})
+
+
 def owned_by(table: str, *columns: str) -> ForeignKeyConstraint:
     """The row goes when its owner goes."""
     owner = [f"{table}.{'id' if table == 'runs' else name}" for name in columns]

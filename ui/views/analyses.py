@@ -103,6 +103,8 @@ def _fold(
     facts = [("Assessment", _words(one.assessment))]
     if one.degraded_reason:
         facts.insert(0, ("Degraded", _words(one.degraded_reason)))
+    if one.applies_from is not None:
+        facts.insert(0, ("Came late", f"applied from {words.clock(one.applies_from)}"))
     if one.opportunities:
         facts.append(("Opportunities", "<br>".join(words.text(o) for o in one.opportunities)))
     if one.reasoning:

@@ -6,6 +6,7 @@ from advisor.api import schemas
 from ui import words
 from ui.parts import charts, html, notices
 from ui.parts.log import log
+from ui.parts.steps import steps
 from ui.parts.watchlist import grid
 from ui.visit import Visit, current
 
@@ -36,6 +37,8 @@ def _live(visit: Visit) -> None:
         st.html(html.card("Watchlist", grid(seen, visit)))
         _equity(seen, visit)
     with right:
+        if doing := steps(visit):
+            st.html(html.card("What the analyst is doing", doing))
         st.html(html.card("In force", _in_force(seen, visit)))
         st.html(html.card("Alerts", _alerts(visit)))
         st.html(html.card("Decisions", _decisions(visit, seen)))

@@ -1,5 +1,8 @@
 """Live updates: what a lane records, as it records it, in the order in which it was recorded.
 
+Beside it go the steps of the run's machines, which are no record: they have no id, and whoever
+comes back asks `/api/steps` for the latest.
+
 Each event's id says where the stream stands (run, record, minute), so a client that comes back with
 `Last-Event-ID` misses nothing and sees nothing twice. Without one the stream begins at the newest
 record. Waiting costs no thread: between two looks at the ledger the connection only sleeps.
@@ -11,16 +14,19 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import anyio
+import msgspec
 from anyio import to_thread
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from advisor.api import rows, schemas
-from advisor.api.asking import LaneName, RunName, ThePartsOf
+from advisor.api.answers import answer
+from advisor.api.asking import READS, LaneName, RunName, ThePartsOf
 from advisor.api.events import EVENT_SCHEMA, EVENT_STREAM, HEADERS, HEARTBEAT, RECONNECT, event
 from advisor.api.parts import Parts
 from advisor.api.problems import ProblemError, bad_request, documented
 from advisor.api.view import LATEST, LedgerView, Scope
+from advisor.steps import steps_in
 from tools.errors import AdvisorError
 from tools.store.paging import Span
 
@@ -42,12 +48,28 @@ class Standing:
         return f"{self.run}/{self.seq}/{self.minute}"
 
 
+@router.get("/steps", response_model=schemas.Steps, responses=READS)
+def steps(request: Request, parts: ThePartsOf, run: RunName = None) -> Response:
+    """What the machines of a run have done last, step by step: a model's analyses take a while."""
+    found = parts.view.run(run).run
+    data = _steps(parts, found.run_id)
+    going = found.status == "running"
+    return answer(request, schemas.Steps(run=found.run_id, running=going, data=data))
+
+
+def _steps(parts: Parts, run: str) -> list[schemas.Step]:
+    if parts.folder is None:
+        return []
+    return [schemas.Step(**msgspec.structs.asdict(one)) for one in steps_in(parts.folder, run)]
+
+
 @router.get(
     "/stream",
     response_class=Response,
     responses={
         200: {
-            "description": "Events named after their kind with a LogEntry, `minutes` with a Tick.",
+            "description": "Events named after their kind with a LogEntry, `minutes` with a Tick, "
+            "`step` with a Step (without id).",
             "content": {EVENT_STREAM: {"schema": EVENT_SCHEMA}},
         },
         **documented(400, 401, 404, 422, 429, 503),
@@ -62,7 +84,8 @@ def stream(
         str | None, Query(description="The same, for clients without headers.", max_length=120)
     ] = None,
 ) -> Response:  # fmt: skip
-    """Server-sent events of a lane: every record as it is written, and the newest minute."""
+    """Server-sent events of a lane: every record as it is written, the newest minute, and the
+    steps of the run's machines."""
     scope = parts.view.scope(run, lane)
     standing = _standing(parts.view, scope, last_event_id or after)
     if parts.metrics.open_streams >= parts.settings.max_streams:
@@ -94,9 +117,13 @@ async def _events(parts: Parts, scope: Scope, standing: Standing) -> AsyncIterat
     with parts.metrics.stream():
         yield RECONNECT
         silent = 0.0
+        told = _last(_steps(parts, standing.run))
         while True:
             try:
                 news, standing = await to_thread.run_sync(_news, parts.view, scope, standing)
+                done = [one for one in _steps(parts, standing.run) if one.number > told]
+                told = max(told, _last(done))
+                news = [*(event("step", one) for one in done), *news]
             except AdvisorError:
                 news = []  # locked for a moment: look again
             if news:
@@ -108,6 +135,10 @@ async def _events(parts: Parts, scope: Scope, standing: Standing) -> AsyncIterat
             if len(news) < MOST_AT_ONCE:
                 await anyio.sleep(parts.settings.stream_poll_seconds)
                 silent += parts.settings.stream_poll_seconds
+
+
+def _last(found: list[schemas.Step]) -> int:
+    return found[-1].number if found else 0
 
 
 def _news(view: LedgerView, scope: Scope, standing: Standing) -> tuple[list[bytes], Standing]:

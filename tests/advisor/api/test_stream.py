@@ -14,6 +14,8 @@ from advisor.api.chat import Question
 from advisor.api.schemas import ChatAnswer, ChatEvent, Citation
 from advisor.commands.serve import _listening
 from advisor.settings import ApiSettings
+from advisor.steps import StepsWriter
+from graph.ports import Event
 from tests.advisor.api.worlds import api, client
 from tests.tools.store.examples import (
     ANALYSIS,
@@ -144,6 +146,36 @@ def test_a_chat_answers_whole_or_in_pieces(tmp_path: Path) -> None:
         assert events(iter(failed.text.splitlines()), 1)[0]["event"] == "error"
         assert "/secret" not in failed.text
         assert site.post("/api/chat", json={"question": "fail"}).status_code == 503
+
+
+def test_the_steps_of_the_machines_are_told_as_they_end(tmp_path: Path) -> None:
+    def step(name: str) -> Event:
+        return Event(machine="market_analysis", step=name, outcome="", about="2026-01-05 09:45")
+
+    with Store.open(tmp_path / "ledger.sqlite", synchronous="NORMAL") as store:
+        start(store)
+        store.commit_cycle("run", "advised", minutes(OPEN, 5), [TRANSITION], None)
+        writer = StepsWriter(tmp_path, "run")
+        writer.tell(step("news"))
+        site = client(api(store, tmp_path))
+        told = site.get("/api/steps").json()
+        assert (told["run"], told["running"]) == ("run", True)
+        assert [one["step"] for one in told["data"]] == ["news"]
+        with (
+            served(api(store, tmp_path)) as url,
+            httpx.stream("GET", f"{url}/api/stream?after=run/0/0", timeout=10) as stream,
+        ):
+            lines = stream.iter_lines()
+            assert [one["event"] for one in events(lines, 2)] == ["transition", "minutes"]
+            writer.tell(step("review"))
+            (one,) = events(lines, 1)
+        assert one["event"] == "step"
+        assert "id" not in one  # it is no place to go on from
+        assert (one["data"]["number"], one["data"]["step"]) == (2, "review")
+        store.finish_run("run")
+        assert site.get("/api/steps").json()["running"] is False
+        start(store, "other")
+        assert site.get("/api/steps").json()["data"] == []
 
 
 def test_streams_are_bounded(tmp_path: Path) -> None:

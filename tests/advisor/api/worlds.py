@@ -39,6 +39,7 @@ def api(
             metrics=Metrics(view),
             chat=chat,
             control=Control(folder),
+            folder=folder,
             public=public,
         )
     )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -61,6 +62,18 @@ def test_an_analysis_holds_for_two_intervals_unless_another_comes() -> None:
 def test_latency_delays_the_start_and_not_the_end() -> None:
     late = ReportRules.of({"settings": {"analysis": {"latency_bars": 4}}})
     assert steps(15, rules=late) == [(0, -1, "none"), (18, 0, "analysis"), (45, -1, "expired")]
+
+
+def test_a_late_analysis_holds_from_when_it_came_even_over_a_younger_one() -> None:
+    late, younger = analysis(0), analysis(15, Multipliers())
+    for came, expected in (
+        (20, [(0, -1, "none"), (15, 1, "analysis"), (20, 0, "analysis"), (30, -1, "expired")]),
+        (390, [(0, -1, "none"), (15, 1, "analysis"), (45, -1, "expired")]),
+    ):
+        applied = replace(late, applies_from=to_datetime(SESSION.open + came))
+        given = [(0, applied), (1, younger)]
+        found = steps_of_session(SESSION, given, np.zeros(390), 500.0, RULES)
+        assert [(step.row, step.analysis, step.reason) for step in found] == expected
 
 
 def test_beyond_half_the_loss_limit_an_easier_arm_counts_as_one() -> None:

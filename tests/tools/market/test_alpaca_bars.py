@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from advisor.cli import app, exit_code
 from tests.stand_ins.alpaca import KEY, SECRET, AlpacaStandIn, Fault, alpaca_stand_in
+from tools.clock import SystemClock
 from tools.errors import AdvisorError, NoData, NotConfigured, Rejected, Transient
-from tools.llm.clock import SystemClock
 from tools.market.alpaca import AlpacaBars
 
 KEYS = {"APCA_API_KEY_ID": KEY, "APCA_API_SECRET_KEY": SECRET}

@@ -14,7 +14,7 @@ import pytest
 
 from tests.tools.store import examples as ex
 from tools.errors import BadInput, NoData, NotConfigured, Transient
-from tools.store import Store
+from tools.store import Store, schema
 
 ROOT = Path(__file__).parents[3]
 
@@ -48,7 +48,7 @@ def test_the_database_of_another_program_is_left_alone(path: Path) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("version", ["0005", "9999", "f00d"])
+@pytest.mark.parametrize("version", [f"{int(schema.HEAD) + 1:04}", "9999", "f00d"])
 def test_a_newer_schema_is_left_alone(path: Path, version: str) -> None:
     Store.open(path).close()
     connection = sqlite3.connect(path)
@@ -56,7 +56,8 @@ def test_a_newer_schema_is_left_alone(path: Path, version: str) -> None:
     connection.commit()
     connection.close()
     for read_only in (False, True):
-        with pytest.raises(BadInput, match=f"has schema {version}, this program knows up to 0004"):
+        told = f"has schema {version}, this program knows up to {schema.HEAD}"
+        with pytest.raises(BadInput, match=told):
             Store.open(path, read_only=read_only)
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sqlalchemy import Engine, event, inspect
 from tests.tools.store import examples as ex
 from tools.errors import BadInput
 from tools.store import Store, schema
-from tools.store.dialect import Synchronous, engine_at, hold_writer
+from tools.store.dialect import Synchronous, engine_at
 from tools.store.tables import Row
 
 ROOT = Path(__file__).parents[3]
@@ -50,26 +51,62 @@ def test_the_newest_revision_is_the_one_the_code_expects() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
 
 
-def first_schema(where: str) -> Engine:
-    """A database as the first version of this program made it."""
+def of_the_first_version(where: str, keep: Callable[[Store], None]) -> None:
+    """A database of the first schema, with the history that its program would have kept.
+
+    Rows are written by today's code: nothing that came later is in them, and it goes afterwards.
+    """
+    with Store.open(where) as store:
+        keep(store)
     engine = engine_at(where, "NORMAL")
+    later = (
+        "pruned",
+        "outbox",
+        "llm_findings",
+        "llm_calls",
+        "market_context",
+        "daily_bias",
+        "news",
+    )
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE market_analysis DROP COLUMN applies_from")
+        for table in later:
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+        connection.exec_driver_sql(f"UPDATE {schema.VERSION_TABLE} SET version_num = '0001'")
+    engine.dispose()
+
+
+def test_what_is_left_of_the_first_version_is_what_its_migration_made(tmp_path: Path) -> None:
+    of_the_first_version(str(tmp_path / "stripped"), lambda store: None)
+    made, stripped = (engine_at(str(tmp_path / name), "NORMAL") for name in ("made", "stripped"))
     config = Config()
     config.set_main_option("script_location", str(schema.MIGRATIONS))
-    with engine.begin() as connection:
+    with made.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-    return engine
+    columns = [
+        {
+            table: [one["name"] for one in inspect(engine).get_columns(table)]
+            for table in inspect(engine).get_table_names()
+        }
+        for engine in (made, stripped)
+    ]
+    assert columns[0] == columns[1]
+    made.dispose()
+    stripped.dispose()
 
 
 def test_an_older_ledger_is_brought_up_to_date_and_keeps_its_history(where: str) -> None:
-    engine = first_schema(where)
-    older = Store(engine, hold_writer(engine))
-    ex.start(older)
-    opening = [ex.SNAPSHOT, ex.ANALYSIS, ex.DECISION, ex.FILL, ex.TRADE]
-    older.commit_cycle("run", "advised", ex.minutes(ex.OPEN, 20), opening, b"state")
-    older.commit_cycle("run", "advised", None, [ex.DAY], None)
-    before = older.heads("run")
-    older.close()
+    before: dict[str, str] = {}
+
+    def keep(older: Store) -> None:
+        ex.start(older)
+        opening = [ex.SNAPSHOT, ex.ANALYSIS, ex.DECISION, ex.FILL, ex.TRADE]
+        older.commit_cycle("run", "advised", ex.minutes(ex.OPEN, 20), opening, b"state")
+        older.commit_cycle("run", "advised", None, [ex.DAY], None)
+        before.update(older.heads("run"))
+
+    of_the_first_version(where, keep)
     with pytest.raises(BadInput, match="older schema; `advisor ledger upgrade`"):
         Store.open(where, read_only=True)
     with Store.open(where) as store:
@@ -78,6 +115,7 @@ def test_an_older_ledger_is_brought_up_to_date_and_keeps_its_history(where: str)
         assert (report.intact, report.records, report.cycle_rows) == (True, 6, 60)
         assert ex.same(store.trades("run", "advised", as_of=ex.ALWAYS), [ex.TRADE])
         assert store.checkpoint("run", "advised") == b"state"
+        assert store.analyses("run", "advised", as_of=ex.ALWAYS) == [ex.ANALYSIS]
         assert store.llm_calls("run", "advised", as_of=ex.ALWAYS) == []
         store.commit_cycle("run", "advised", None, [ex.CALL, ex.BIAS], None)
         assert store.verify_chain("run").intact

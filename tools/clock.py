@@ -1,4 +1,4 @@
-"""The clock that asking goes by; a test brings its own."""
+"""The clock that adapters and questions go by; a test brings its own."""
 
 import time
 from datetime import UTC, datetime
