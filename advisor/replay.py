@@ -128,7 +128,9 @@ def replay(
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             store = stack.enter_context(_open_ledger(folder, run_id, options, settings))
-            watch = telling_both(watch, StepsWriter(folder, run_id).tell)
+            steps = StepsWriter(folder, run_id)
+            stack.callback(steps.close)
+            watch = telling_both(watch, steps.tell)
         chosen = stack.enter_context(
             advisers(
                 options, settings, folder, store, run_id, news.reader, clock=clock, watch=watch

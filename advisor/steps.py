@@ -1,10 +1,11 @@
 """The latest steps of a run's machines, where whoever serves its ledger can read them.
 
 One small file beside the ledger, replaced whole with every step, so that a reader sees all of it or
-the one before. It is no history: only so many steps are kept, it is in no hash, and a step that
-cannot be written is left out, because nobody who watches may hold up a minute.
+the one before. It is no history: only so many steps are kept, it is in no hash, it goes with the
+process, and a step that cannot be written is left out: who watches must not hold up a minute.
 """
 
+import contextlib
 import os
 import threading
 from collections import deque
@@ -46,10 +47,13 @@ class StepsWriter:
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._steps = deque(steps_in(folder, run), maxlen=MOST)
+        self._is_over = False
 
     def tell(self, event: Event) -> None:
         """A step has ended."""
         with self._lock:
+            if self._is_over:  # a thread that was left behind
+                return
             number = self._steps[-1].number + 1 if self._steps else 1
             self._steps.append(
                 Step(
@@ -69,6 +73,13 @@ class StepsWriter:
                 os.replace(new, self._place)
             except OSError:
                 return  # a full disk stops the ledger, which says so; not the audience
+
+    def close(self) -> None:
+        """Nothing goes on any more; what was done is in the ledger."""
+        with self._lock:
+            self._is_over = True
+            with contextlib.suppress(OSError):
+                self._place.unlink(missing_ok=True)
 
 
 def steps_in(folder: Path, run: str) -> list[Step]:

@@ -117,11 +117,13 @@ class Opening:
                 clock=clock,
             )  # fmt: skip
             morning = self._morning(archive, telling)
+            steps = StepsWriter(request.folder, run_id)
+            stack.callback(steps.close)
             news = open_news(self.options.news, settings, stack)
             chosen = stack.enter_context(
                 advisers(
                     self.options, settings, request.folder, store, run_id, news.reader,
-                    clock=clock, watch=StepsWriter(request.folder, run_id).tell,
+                    clock=clock, watch=steps.tell,
                 )
             )  # fmt: skip
             chosen.kept.begin(run_id, to_minute(clock.now()))
