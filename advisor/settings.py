@@ -155,6 +155,12 @@ class LedgerSettings(_Group):
         return _no_password(url)
 
 
+class ArchiveSettings(_Group):
+    """Where prepared days are put beside the ledger: `s3://bucket/folder`."""
+
+    premarket: str | None = Field(None, pattern="^s3://[^/]+")
+
+
 class SecretSettings(_Group):
     """Where secrets come from that the environment does not have.
 
@@ -206,7 +212,7 @@ class ScheduleSettings(_Group):
 # What changes no decision is no part of a run's identity.
 BESIDE_THE_RUN = (
     "broker", "alerts", "alert_limits", "checkpoints", "spending", "schedule", "rag", "api",
-    "ledger", "secrets", "aws",
+    "ledger", "secrets", "aws", "archive",
 )  # fmt: skip
 
 
@@ -265,6 +271,7 @@ class Settings(_Group):
     ledger: LedgerSettings = LedgerSettings()
     secrets: SecretSettings = SecretSettings()
     aws: AwsParameters = AwsParameters()
+    archive: ArchiveSettings = ArchiveSettings()
 
     def plain(self) -> dict[str, Any]:
         """Nested plain values, in the order of declaration."""

@@ -9,6 +9,7 @@ import typer
 from advisor.commands.output import console, print_json
 
 if TYPE_CHECKING:
+    from advisor.lakes import Add
     from tools.market.alpaca import AlpacaBars
 
 _Timeframe = Literal["1min", "1day"]
@@ -26,6 +27,7 @@ def fetch(
 ) -> None:
     """Fetch bars from Alpaca into a lake, month by month; run it again to go on."""
 
+    from advisor.lakes import bars_of, open_lake
     from advisor.secrets import open_secrets
     from advisor.settings import load_settings
     from tools.errors import BadInput, NoData
@@ -36,14 +38,15 @@ def fetch(
         raise BadInput("name at least one symbol with --symbols, and --from not after --to")
     settings = load_settings(config)
     source = AlpacaBars(open_secrets(settings), feed=feed, base_url=settings.broker.data_url)
-    rows = [_fetch_symbol(source, symbol, first, last, lake, timeframe) for symbol in named]
+    add = open_lake(lake, settings)
+    rows = [_fetch_symbol(source, symbol, first, last, add, timeframe) for symbol in named]
     _show_fetched(rows)
     if not any(row["fetched"] for row in rows):
         raise NoData(
             f"Alpaca has no {timeframe} bars of {', '.join(named)} from {first:%Y-%m-%d} to "
             f"{last:%Y-%m-%d} on {feed}"
         )
-    console().print(f"Use it with --bars {lake / f'timeframe={timeframe}'}")
+    console().print(f"Use it with --bars {bars_of(lake, timeframe)}", markup=False)
     if json:
         print_json({"lake": str(lake), "timeframe": timeframe, "feed": feed, "symbols": rows})
 
@@ -53,14 +56,13 @@ def _fetch_symbol(
     symbol: str,
     first: datetime,
     last: datetime,
-    lake: Path,
+    add: "Add",
     timeframe: _Timeframe,
 ) -> dict[str, Any]:
     """Fetch and import one symbol; what it came to, in counts."""
     from collections import Counter
 
     from tools.market.inspection import calendar_of, inspect_bars
-    from tools.market.lake import import_bars
 
     totals: Counter[str] = Counter(fetched=0, added=0, known=0, differing=0)
     refused: Counter[str] = Counter()
@@ -70,7 +72,7 @@ def _fetch_symbol(
             if not len(month.start):
                 continue
             found = inspect_bars(month, calendar_of([month]), timeframe)
-            (got,) = import_bars(lake, [found.accepted], timeframe)
+            (got,) = add([found.accepted], timeframe)
             totals.update(
                 fetched=found.rows, added=got.added, known=got.known, differing=got.differing
             )
