@@ -137,5 +137,5 @@ def test_documents_lie_in_the_bucket_with_what_they_are_filtered_by(
         1,
         1,
     )
-    assert len(bucket.names()) == 4
+    assert len(bucket.names()) == 6
     assert bucket.get("r/a/skip/1.txt").body == b"another text"
