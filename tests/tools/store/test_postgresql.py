@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -382,7 +381,3 @@ def test_a_login_that_is_refused_is_no_outage(where: str) -> None:
     missing = make_url(where).set(database="nowhere").render_as_string(hide_password=False)
     with pytest.raises(NotConfigured, match='database "nowhere" does not exist'):
         Store.open(missing)
-
-
-def test_the_environment_is_left_as_it_was(where: str) -> None:
-    assert not [name for name in os.environ if name.startswith("PG")]
