@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
-from advisor.indexing import open_index
+from advisor.indexing import open_library
 from advisor.ledgers import folder_of, ledger_at, open_ledger
 from advisor.secrets import provide_keys
 from advisor.settings import Settings
@@ -81,7 +81,7 @@ def _library(
     if folder is None and settings.rag.index is None:
         return None
     try:
-        index = open_index(settings.rag, folder)
+        index = open_library(settings, folder)
     except NoData:
         return None
     stack.callback(index.close)

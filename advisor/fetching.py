@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any, Literal
 
+from advisor.lakes import Add
 from tools.market.alpaca import AlpacaBars
 from tools.market.inspection import calendar_of, inspect_bars
-from tools.market.lake import import_bars
 
 
 def fetch_bars(
@@ -16,13 +15,14 @@ def fetch_bars(
     symbol: str,
     first: date,
     last: date,
-    lake: Path,
+    add: Add,
     timeframe: Literal["1min", "1day"],
     tell: Callable[[str], None],
 ) -> dict[str, Any]:
     """Fetch and import one symbol, month by month; what it came to, in counts.
 
-    `tell` is given what is being fetched. Rows that the lake has already stay as they are.
+    `add` puts bars into the lake, `tell` is given what is being fetched. Rows that the lake has
+    already stay as they are.
     """
     totals: Counter[str] = Counter(fetched=0, added=0, known=0, differing=0)
     refused: Counter[str] = Counter()
@@ -31,7 +31,7 @@ def fetch_bars(
         if not len(month.start):
             continue
         found = inspect_bars(month, calendar_of([month]), timeframe)
-        (got,) = import_bars(lake, [found.accepted], timeframe)
+        (got,) = add([found.accepted], timeframe)
         totals.update(fetched=found.rows, added=got.added, known=got.known, differing=got.differing)
         refused.update(found.reasons)
     return {"symbol": symbol, **totals, "refused": dict(refused)}

@@ -5,10 +5,14 @@ one the index stands beside the ledger of the run.
 """
 
 import os
+from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
+from advisor.settings import Settings
+from rag import knowledge_base
 from rag.embedded import EmbeddedIndex
-from rag.index import Index
+from rag.index import ANYTHING, Filters, Hit, Index
 from rag.parameters import RagParameters
 from tools.errors import BadInput
 from tools.ports import Embedder
@@ -64,6 +68,11 @@ def open_index(
             "no index is named: say --index PLACE (a run's folder, a file, or an OpenSearch URL), "
             "or set rag.index"
         )
+    if place.startswith(knowledge_base.SCHEME):
+        raise BadInput(
+            f"{place} is filled by AWS from a bucket: put the documents there with `advisor index "
+            "export`; `advisor ask` and `advisor chat` search it"
+        )
     embedder = embedder_of(parameters)
     if place.startswith(("http://", "https://")):
         from rag.opensearch import Access, OpenSearchIndex
@@ -81,6 +90,28 @@ def open_index(
     return EmbeddedIndex.open(
         index_file(Path(place), create=create), embedder, create=create, replacing=replacing
     )
+
+
+class Library(Protocol):
+    """What is searched, and closed afterwards."""
+
+    def search(
+        self, query: str, *, as_of: datetime, k: int = 5, where: Filters = ANYTHING
+    ) -> list[Hit]:
+        """The k best documents that were known at `as_of`."""
+        ...
+
+    def close(self) -> None:
+        """Give up what is held open."""
+        ...
+
+
+def open_library(settings: Settings, folder: Path | None = None) -> Library:
+    """What questions search: an index, or a Bedrock Knowledge Base (`bedrock-kb:ID`)."""
+    place = settings.rag.index or ""
+    if place.startswith(knowledge_base.SCHEME):
+        return knowledge_base.KnowledgeBase(place, settings.aws)
+    return open_index(settings.rag, folder)
 
 
 def index_file(place: Path, *, create: bool) -> Path:

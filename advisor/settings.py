@@ -220,6 +220,12 @@ class LedgerSettings(_Group):
         return _no_password(url)
 
 
+class ArchiveSettings(_Group):
+    """Where prepared days are put beside the ledger: `s3://bucket/folder`."""
+
+    premarket: str | None = Field(None, pattern="^s3://[^/]+")
+
+
 class SecretSettings(_Group):
     """Where secrets come from that the environment does not have.
 
@@ -289,7 +295,7 @@ class TelemetrySettings(_Group):
 # What changes no decision is no part of a run's identity.
 BESIDE_THE_RUN = (
     "broker", "live", "alerts", "alert_limits", "checkpoints", "spending", "schedule", "rag", "api",
-    "ledger", "secrets", "aws", "telemetry",
+    "ledger", "secrets", "aws", "telemetry", "archive",
 )  # fmt: skip
 
 
@@ -353,6 +359,7 @@ class Settings(_Group):
     secrets: SecretSettings = SecretSettings()
     aws: AwsParameters = AwsParameters()
     telemetry: TelemetrySettings = TelemetrySettings()
+    archive: ArchiveSettings = ArchiveSettings()
 
     def plain(self) -> dict[str, Any]:
         """Nested plain values, in the order of declaration."""

@@ -12,7 +12,8 @@ EMBEDDERS: tuple[EmbedderName, ...] = get_args(EmbedderName)
 class RagParameters:
     """The index and its embedder.
 
-    `index` is a file, a folder, or the URL of an OpenSearch cluster; None means beside the ledger.
+    `index` is a file, a folder, the URL of an OpenSearch cluster, or `bedrock-kb:ID` (a Bedrock
+    Knowledge Base, which is only searched); None means beside the ledger.
     On OpenSearch documents stand under the alias `alias`; `aws_region` makes requests signed for
     Amazon OpenSearch (`aws_service` is `es`, or `aoss` for serverless) and is Bedrock's region too.
     `dimensions` is asked of OpenAI and Titan; lexical and minilm have their own. Keys and passwords

@@ -19,7 +19,8 @@ from advisor.api.problems import ProblemError, not_found
 from advisor.api.schemas import ChatAnswer, ChatEvent, ChatTurn
 from advisor.api.view import LATEST, LedgerView
 from advisor.chatting import end_of
-from advisor.indexing import open_index
+from advisor.indexing import Library as Searched
+from advisor.indexing import open_library
 from advisor.settings import Settings
 from graph.chat import CODE, MACHINE, Reply, answering, known_of
 from graph.library import IndexLibrary
@@ -27,7 +28,6 @@ from graph.looking import Library
 from graph.ports import Event, Wiring
 from graph.questions import read_question
 from graph.requests import Refusal, Topic
-from rag.index import Index
 from tools.clock import SystemClock
 from tools.errors import AdvisorError, NoData
 from tools.lane_reads import Reads
@@ -57,7 +57,7 @@ class LedgerChat:
         self._conversations = Conversations(
             settings.api.chat_conversations, 60 * settings.api.chat_forget_minutes
         )
-        self._index: Index | None = None
+        self._index: Searched | None = None
         self._opening = threading.Lock()
 
     def ask(self, question: Question) -> Generator[ChatEvent, None, None]:
@@ -113,7 +113,7 @@ class LedgerChat:
         with self._opening:
             if self._index is None:
                 try:
-                    self._index = open_index(self._settings.rag, self._folder)
+                    self._index = open_library(self._settings, self._folder)
                 except NoData:
                     return None
                 except AdvisorError as error:

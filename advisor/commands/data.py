@@ -92,16 +92,18 @@ def import_(
     json: _Json = False,
 ) -> None:
     """Add the usable bars of files to a lake; bars that it has already stay as they are."""
+    from advisor.lakes import bars_of, open_lake
+    from advisor.settings import load_settings
     from tools.errors import NoData
-    from tools.market.lake import import_bars
 
+    add = open_lake(lake, load_settings(config))
     form = _format(tz, label, columns, timeframe, config)
     found = _inspect(sources, symbols, form)
     if not any(len(one.accepted) for one in found):
         raise NoData("not one row can be used; `advisor data check` says why")
-    imported = import_bars(lake, [one.accepted for one in found], timeframe)
+    imported = add([one.accepted for one in found], timeframe)
     _show_imported(found, imported)
-    console().print(f"Use it with --bars {lake / f'timeframe={timeframe}'}")
+    console().print(f"Use it with --bars {bars_of(lake, timeframe)}", markup=False)
     if json:
         rows = [
             {

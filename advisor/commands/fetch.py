@@ -24,6 +24,7 @@ def fetch(
     """Fetch bars from Alpaca into a lake, month by month; run it again to go on."""
 
     from advisor.fetching import fetch_bars
+    from advisor.lakes import bars_of, open_lake
     from advisor.secrets import open_secrets
     from advisor.settings import load_settings
     from tools.errors import BadInput, NoData
@@ -34,9 +35,10 @@ def fetch(
         raise BadInput("name at least one symbol with --symbols, and --from not after --to")
     settings = load_settings(config)
     source = AlpacaBars(open_secrets(settings), feed=feed, base_url=settings.broker.data_url)
+    add = open_lake(lake, settings)
     with console().status("") as status:
         rows = [
-            fetch_bars(source, symbol, first.date(), last.date(), lake, timeframe, status.update)
+            fetch_bars(source, symbol, first.date(), last.date(), add, timeframe, status.update)
             for symbol in named
         ]
     _show_fetched(rows)
@@ -45,7 +47,7 @@ def fetch(
             f"Alpaca has no {timeframe} bars of {', '.join(named)} from {first:%Y-%m-%d} to "
             f"{last:%Y-%m-%d} on {feed}"
         )
-    console().print(f"Use it with --bars {lake / f'timeframe={timeframe}'}")
+    console().print(f"Use it with --bars {bars_of(lake, timeframe)}", markup=False)
     if json:
         print_json({"lake": str(lake), "timeframe": timeframe, "feed": feed, "symbols": rows})
 

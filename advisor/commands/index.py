@@ -63,6 +63,30 @@ def build(
 
 
 @app.command()
+def export(
+    run_dir: _Run,
+    place: Annotated[str, typer.Argument(help="A folder of a bucket: s3://bucket/folder.")],
+    config: _Config = None,
+    json: _Json = False,
+) -> None:
+    """Put the documents into a bucket, for a Bedrock Knowledge Base (rag.index bedrock-kb:ID)."""
+    from advisor.settings import load_settings
+    from rag.knowledge_base import put_sources
+    from rag.ledger import of_ledger
+    from tools.aws.objects import Objects
+
+    bucket = Objects(place, load_settings(config).aws)
+    with _ledger(run_dir, config) as store, console().status("Writing …"):
+        written, unchanged = put_sources(of_ledger(store, as_of=_now()), bucket)
+    if json:
+        print_json({"place": bucket.place(), "written": written, "unchanged": unchanged})
+    console().print(
+        f"{written:,} documents written to {bucket.place()}, {unchanged:,} were there already",
+        markup=False,
+    )
+
+
+@app.command()
 def status(
     place: Annotated[
         Path | None, typer.Argument(help="Folder of a run or of an index; default: rag.index.")

@@ -69,6 +69,14 @@ def premarket(
             metavar="URL", help="Keep it in this database (postgresql://…) instead of --out."
         ),
     ] = None,
+    archive: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Also put it into a bucket (s3://bucket/folder), as YEAR/MONTH/DATE/…json; "
+            "default: archive.premarket.",
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Discard this morning as it was kept, and ask again.")
     ] = False,
@@ -77,6 +85,7 @@ def premarket(
 ) -> None:
     """Prepare a session: snapshots, news, a bias for each symbol, and the market's context."""
     from advisor.bootstrap import ReplayOptions
+    from advisor.morning_archive import archived, as_document
     from advisor.morning_bars import MorningRequest
     from advisor.mornings import prepare_morning, session_on
     from advisor.settings import load_settings
@@ -106,10 +115,14 @@ def premarket(
         prepared.notes.append(
             f"{at:%H:%M} New York lies ahead: what becomes known until then is missing; ask again"
         )
+    place = archive or settings.archive.premarket
+    put = archived(prepared, place, settings.aws) if place else ""
     if json:
-        print_json(_document(prepared))
+        print_json(as_document(prepared))
     else:
         _print(prepared, options)
+        if put:
+            console().print(f"Archived as {put}", markup=False)
 
 
 def _show_step(event: "Event") -> None:
@@ -118,57 +131,6 @@ def _show_step(event: "Event") -> None:
     words = event.step.replace("_", " ")
     console().print(f"  [dim]{words}{': ' if said else ''}[/dim]", end="")
     console().print(said, style="dim", markup=False)
-
-
-def _document(prepared: "PreparedMorning") -> Any:
-    """The prepared day as JSON."""
-    from dataclasses import asdict
-
-    from advisor.summary import plain
-
-    return plain(
-        {
-            "run_id": prepared.run_id,
-            "date": str(prepared.context.date),
-            "as_of": prepared.as_of,
-            "prepared_earlier": prepared.earlier,
-            "context": _dated(asdict(prepared.context)),
-            "biases": [_dated(asdict(one)) for one in prepared.biases],
-            "snapshots": [_dated(asdict(one)) for one in prepared.snapshots],
-            "news": {
-                "since": prepared.news_since,
-                "files": prepared.sources.counts(),
-                "items": [asdict(one) for one in prepared.news],
-            },
-            "calls": [
-                {
-                    "prompt": f"{kept.call.prompt.id}.v{kept.call.prompt.version}",
-                    "key": kept.call.key,
-                    "model": kept.call.model,
-                    "outcome": kept.call.outcome,
-                    "tokens_in": kept.call.tokens_in,
-                    "tokens_out": kept.call.tokens_out,
-                    "cost_usd": str(kept.call.cost_usd),
-                    "latency": kept.call.latency,
-                }
-                for kept in prepared.calls
-            ],
-            "findings": [asdict(one) for one in prepared.findings],
-            "notes": prepared.notes,
-            "bars_refused": prepared.rejections,
-            "ledger": prepared.ledger,
-            "chain_heads": prepared.chain_heads,
-        }
-    )
-
-
-def _dated(values: dict[str, Any]) -> dict[str, Any]:
-    from datetime import date, datetime
-
-    return {
-        name: str(value) if isinstance(value, date) and not isinstance(value, datetime) else value
-        for name, value in values.items()
-    }
 
 
 def _print(prepared: "PreparedMorning", options: "ReplayOptions") -> None:

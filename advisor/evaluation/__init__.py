@@ -99,7 +99,8 @@ def _profits(runs: Sequence[KeptRun], again: Sequence[Rerun]) -> Profits:
         name: np.array(
             [day.end_equity - day.start_equity for kept in runs for day in kept.lanes[name].days]
         )
-        for name in common & {"advised", "baseline", "shadow"}
+        for name in ("advised", "baseline", "shadow")
+        if name in common
     }
     return {**found, "alone": np.concatenate([rerun.alone for rerun in again])}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from advisor.fetching import fetch_bars
+from advisor.lakes import open_lake
 from advisor.morning_bars import MorningBars, MorningRequest, read_morning
 from advisor.settings import Settings
 from quant_core.calendar import PREMARKET, Session, premarket_moment, xnys
@@ -38,18 +39,20 @@ def fetched(
     symbols: tuple[str, ...],
     lake: Path,
     session: Session,
-    sessions: int,
+    settings: Settings,
     tell: Callable[[str], None],
 ) -> History:
-    """`sessions` sessions of minutes and the daily bars before a session, from Alpaca.
+    """The minutes and daily bars before a session, from Alpaca; how many is a setting.
 
     What the lake has stays as it is, so a session that is taken up again is seeded as it was.
     """
+    sessions = settings.live.history_sessions
     calendar = xnys(session.date.year - 3, session.date.year)
     index = int(np.searchsorted(calendar.opens, session.open))
     before, first = (calendar.session(index - back).date for back in (1, sessions))
     tell(f"fetching {sessions} sessions of minutes, and the daily bars")
+    add = open_lake(lake, settings)
     for symbol in symbols:
-        fetch_bars(source, symbol, first, before, lake, "1min", lambda _: None)
-        fetch_bars(source, symbol, before - DAILY_HISTORY, before, lake, "1day", lambda _: None)
+        fetch_bars(source, symbol, first, before, add, "1min", lambda _: None)
+        fetch_bars(source, symbol, before - DAILY_HISTORY, before, add, "1day", lambda _: None)
     return History(bars=(lake / "timeframe=1min",), daily=lake / "timeframe=1day")

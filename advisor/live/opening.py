@@ -181,7 +181,7 @@ class Opening:
 
     def _morning(self, archive: AlpacaBars, telling: Telling) -> MorningBars:
         """What is known before the session, from the given bars or from those that are fetched."""
-        request, live = self.request, self.settings.live
+        request = self.request
 
         def tell(text: str) -> None:
             telling.say(text, self.clock.now())
@@ -189,8 +189,8 @@ class Opening:
         if request.bars:
             history = History(bars=request.bars, daily=request.daily)
         else:
-            lake, count = request.folder / "history", live.history_sessions
-            history = fetched(archive, request.symbols, lake, self.session, count, tell)
+            lake = request.folder / "history"
+            history = fetched(archive, request.symbols, lake, self.session, self.settings, tell)
             if request.daily:
                 history = replace(history, daily=request.daily)
         morning = history.morning(request.symbols, self.session, self.settings)

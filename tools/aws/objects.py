@@ -97,8 +97,8 @@ class Objects:
                 return None
             raise
 
-    def keys(self, below: str = "") -> list[str]:
-        """The keys below one, in order, without the prefix."""
+    def names(self, below: str = "") -> list[str]:
+        """The keys of the objects below one, in order, without the prefix."""
         start = self._key(below)
         pages = self._client.get_paginator("list_objects_v2")
 

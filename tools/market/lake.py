@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -29,6 +29,7 @@ from quant_core.bars import BarSeries
 from quant_core.calendar import to_datetime
 from quant_core.types import Bar
 from tools.errors import BadInput, NoData, Transient
+from tools.market.buckets import find_objects, in_bucket
 from tools.market.columns import as_arrow
 from tools.market.files import MINUTE, read_bars
 from tools.market.sheets import PRICES
@@ -78,7 +79,7 @@ def holdings(lake: Path, timeframe: Timeframe) -> list[Holding]:
         """
         select symbol, count(*), count(distinct epoch_us(timestamp) // 86400000000),
                min(epoch_us(timestamp)), max(epoch_us(timestamp))
-        from read_parquet($files) group by symbol order by symbol
+        from {bars} group by symbol order by symbol
         """,
     )
     return [
@@ -112,7 +113,7 @@ def stored_bars(
         timeframe,
         _folder(symbol),
         """
-        select epoch_us(timestamp), open, high, low, close, volume from read_parquet($files)
+        select epoch_us(timestamp), open, high, low, close, volume from {bars}
         where epoch_us(timestamp) >= $low and epoch_us(timestamp) < $high
         order by timestamp desc limit $limit
         """,
@@ -139,6 +140,8 @@ def _query(lake: Path, timeframe: Timeframe, folders: str, sql: str, **values: i
     """The answer of DuckDB, in memory, over the Parquet files of some symbol folders."""
     import duckdb
 
+    if in_bucket(lake):
+        return _query_bucket(lake, timeframe, folders, sql, **values)
     if not lake.is_dir():
         raise BadInput(f"there is no lake at {lake}; make one with `advisor data import`")
     files = sorted(str(path) for path in lake.glob(f"timeframe={timeframe}/{folders}/*.parquet"))
@@ -147,10 +150,27 @@ def _query(lake: Path, timeframe: Timeframe, folders: str, sql: str, **values: i
         raise NoData(f"the lake {lake} has no {timeframe} bars{what}")
     try:
         with duckdb.connect() as connection:
-            return connection.execute(sql, {"files": files, **values}).fetchall()
+            asked = sql.format(bars="read_parquet($files)")
+            return connection.execute(asked, {"files": files, **values}).fetchall()
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         raise BadInput(f"the lake {lake} has a file that cannot be read: {reason}") from error
+
+
+def _query_bucket(
+    lake: Path, timeframe: Timeframe, folders: str, sql: str, **values: int
+) -> list[Any]:
+    """The same over the objects of a bucket, of which only what is asked for is fetched."""
+    import duckdb
+    import pyarrow.dataset as pa_dataset
+
+    place, mark, query = str(lake).partition("?")
+    below = f"{place}/timeframe={timeframe}" + ("" if "*" in folders else f"/{folders}")
+    bucket, files = find_objects(Path(f"{below}{mark}{query}"))
+    with duckdb.connect() as connection:
+        names = [str(file) for file in files]
+        connection.register("bars", pa_dataset.dataset(names, filesystem=bucket))
+        return connection.execute(sql.format(bars="bars"), values).fetchall()
 
 
 def _folder(symbol: str) -> str:
@@ -176,45 +196,68 @@ def _alone(lake: Path) -> Iterator[None]:
 
 def _import_symbol(lake: Path, bars: BarSeries, timeframe: Timeframe) -> Imported:
     """Merge a symbol's bars into its files, one for each year."""
-    folder = lake / f"timeframe={timeframe}" / _folder(bars.symbol)
-    years = bars.start.astype("datetime64[m]").astype("datetime64[Y]").astype(np.int64) + 1970
     added = known = differing = 0
-    for year in np.unique(years).tolist():
-        low, high = np.searchsorted(years, [year, year + 1]).tolist()
-        gained, different = _merge(folder / f"year={year}.parquet", bars.part(slice(low, high)))
+    for name, part in by_year(bars, timeframe):
+        gained, different = _merge(lake / name, part)
         added += gained
-        known += high - low - gained
+        known += len(part.start) - gained
         differing += different
     return Imported(symbol=bars.symbol, added=added, known=known, differing=differing)
 
 
-def _merge(path: Path, bars: BarSeries) -> tuple[int, int]:
-    """Add to a file the bars whose start it does not have: (added, known but different)."""
+def by_year(bars: BarSeries, timeframe: Timeframe) -> Iterator[tuple[str, BarSeries]]:
+    """The names of the files, below the lake, that a symbol's bars belong into."""
+    folder = f"timeframe={timeframe}/{_folder(bars.symbol)}"
+    years = bars.start.astype("datetime64[m]").astype("datetime64[Y]").astype(np.int64) + 1970
+    for year in np.unique(years).tolist():
+        low, high = np.searchsorted(years, [year, year + 1]).tolist()
+        yield f"{folder}/year={year}.parquet", bars.part(slice(low, high))
+
+
+class Merged(NamedTuple):
+    """A file's columns after new bars joined it: starts in microseconds, and what was new."""
+
+    start: Ints
+    values: dict[str, Floats]
+    added: int
+    differing: int
+
+
+def merged(stored: tuple[Ints, dict[str, Floats]] | None, bars: BarSeries) -> Merged:
+    """Add the bars whose start is not there; one that is there stays as it is."""
     start = bars.start * MINUTE
     values = {name: getattr(bars, name) for name in PRICES}
-    differing = 0
+    if stored is None:
+        return Merged(start, values, len(start), 0)
+    old_start, old_values = stored
+    place = np.minimum(np.searchsorted(old_start, start), len(old_start) - 1)
+    known = old_start[place] == start
+    same = np.logical_and.reduce([old_values[n][place] == values[n] for n in PRICES])
+    joined = np.concatenate([old_start, start[~known]])
+    order = np.argsort(joined, kind="stable")
+    return Merged(
+        joined[order],
+        {n: np.concatenate([old_values[n], values[n][~known]])[order] for n in PRICES},
+        len(joined) - len(old_start),
+        int(np.count_nonzero(known & ~same)),
+    )
+
+
+def _merge(path: Path, bars: BarSeries) -> tuple[int, int]:
+    """Add to a file the bars whose start it does not have: (added, known but different)."""
+    stored = None
     if path.exists():
-        stored = read_bars([path], [bars.symbol])[bars.symbol]
-        old_start, old_values = stored.start, {n: getattr(stored, n) for n in PRICES}
-        place = np.minimum(np.searchsorted(old_start, start), len(old_start) - 1)
-        known = old_start[place] == start
-        same = np.logical_and.reduce([old_values[n][place] == values[n] for n in PRICES])
-        differing = int(np.count_nonzero(known & ~same))
-        start = np.concatenate([old_start, start[~known]])
-        order = np.argsort(start, kind="stable")
-        start = start[order]
-        values = {n: np.concatenate([old_values[n], values[n][~known]])[order] for n in PRICES}
-        added = len(start) - len(old_start)
-    else:
-        added = len(start)
-    if added:
-        _write(path, bars.symbol, start, values)
-    return added, differing
+        found = read_bars([path], [bars.symbol])[bars.symbol]
+        stored = found.start, {name: getattr(found, name) for name in PRICES}
+    both = merged(stored, bars)
+    if both.added:
+        _write(path, as_table(bars.symbol, both.start, both.values))
+    return both.added, both.differing
 
 
-def _write(path: Path, symbol: str, start: Ints, values: dict[str, Floats]) -> None:
-    """Put a whole file in its place in one step."""
-    table = pa.table(
+def as_table(symbol: str, start: Ints, values: dict[str, Floats]) -> pa.Table:
+    """A file of the lake."""
+    return pa.table(
         {
             "symbol": pa.DictionaryArray.from_arrays(
                 as_arrow(np.zeros(len(start), np.int32)), pa.array([symbol], pa.string())
@@ -223,6 +266,10 @@ def _write(path: Path, symbol: str, start: Ints, values: dict[str, Floats]) -> N
             **{name: as_arrow(values[name]) for name in PRICES},
         }
     )
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    """Put a whole file in its place in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")  # a name that no reader takes for a bar file
     with beside.open("wb") as stream:

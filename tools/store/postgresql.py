@@ -15,6 +15,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -118,14 +119,23 @@ def secured(url: URL, environment: Mapping[str, str]) -> URL:
 
 
 def _hosts(url: URL, environment: Mapping[str, str]) -> list[str]:
-    asked = url.query.get("host") or url.host or environment.get("PGHOST") or ""
-    several = [asked] if isinstance(asked, str) else list(asked)
+    """Every host that libpq may try; empty for its socket files."""
+    asked = [
+        url.query.get("host") or url.host or environment.get("PGHOST") or "",
+        url.query.get("hostaddr") or environment.get("PGHOSTADDR") or "",
+    ]
+    several = [one for some in asked for one in ([some] if isinstance(some, str) else some)]
     return [host for one in several for host in one.split(",")]
 
 
 def _is_here(host: str) -> bool:
     """Whether a host is this machine; without a name, or with a path, it is a socket file."""
-    return host in ("", "localhost", "::1") or host.startswith(("/", "@", "127."))
+    if host in ("", "localhost") or host.startswith(("/", "@")):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _shown(url: URL) -> str:

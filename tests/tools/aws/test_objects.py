@@ -22,8 +22,8 @@ def test_what_is_put_is_got(bucket: Objects) -> None:
     for key in ("2025/01/08/b.json", "2025/01/08/a.json", "2025/02/03/c.json"):
         bucket.put(key, key.encode(), "application/json")
     assert bucket.get("2025/02/03/c.json").body == b"2025/02/03/c.json"
-    assert bucket.keys("2025/01/") == ["2025/01/08/a.json", "2025/01/08/b.json"]
-    assert bucket.keys() == [*bucket.keys("2025/01"), "2025/02/03/c.json"]
+    assert bucket.names("2025/01/") == ["2025/01/08/a.json", "2025/01/08/b.json"]
+    assert bucket.names() == [*bucket.names("2025/01"), "2025/02/03/c.json"]
     assert bucket.find("nothing") is None
     with pytest.raises(NoData, match=r"reading s3://desk/archive/nothing"):
         bucket.get("nothing")
@@ -32,7 +32,7 @@ def test_what_is_put_is_got(bucket: Objects) -> None:
 def test_a_listing_is_longer_than_a_page(bucket: Objects) -> None:
     for number in range(1005):
         bucket._client.put_object(Bucket="desk", Key=f"archive/{number:04d}", Body=b"")
-    assert bucket.keys() == [f"{number:04d}" for number in range(1005)]
+    assert bucket.names() == [f"{number:04d}" for number in range(1005)]
 
 
 def test_two_writers_do_not_lose_each_others_work(bucket: Objects) -> None:
@@ -48,7 +48,7 @@ def test_two_writers_do_not_lose_each_others_work(bucket: Objects) -> None:
 
 def test_a_bucket_that_is_not_there_is_no_empty_one(bucket: Objects, aws: AwsParameters) -> None:
     missing = Objects("s3://nowhere/x", aws)
-    for ask in (lambda: missing.find("k"), lambda: missing.keys(), lambda: missing.get("k")):
+    for ask in (lambda: missing.find("k"), lambda: missing.names(), lambda: missing.get("k")):
         with pytest.raises(NoData, match=r"s3://nowhere/x.*NoSuchBucket"):
             ask()
     with pytest.raises(NoData, match="NoSuchBucket"):

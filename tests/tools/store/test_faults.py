@@ -15,6 +15,7 @@ import pytest
 from tests.tools.store import examples as ex
 from tools.errors import BadInput, NoData, NotConfigured, Transient
 from tools.store import Store, schema
+from tools.store.dialect import engine_at
 
 ROOT = Path(__file__).parents[3]
 
@@ -49,16 +50,31 @@ def test_the_database_of_another_program_is_left_alone(path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [f"{int(schema.HEAD) + 1:04}", "9999", "f00d"])
-def test_a_newer_schema_is_left_alone(path: Path, version: str) -> None:
-    Store.open(path).close()
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE ledger_version SET version_num = ?", (version,))
-    connection.commit()
-    connection.close()
+def test_a_newer_schema_is_left_alone(where: str, version: str) -> None:
+    Store.open(where).close()
+    engine = engine_at(where, "FULL")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE ledger_version SET version_num = '{version}'")
     for read_only in (False, True):
         told = f"has schema {version}, this program knows up to {schema.HEAD}"
         with pytest.raises(BadInput, match=told):
-            Store.open(path, read_only=read_only)
+            Store.open(where, read_only=read_only)
+    with engine.connect() as connection:
+        kept = connection.exec_driver_sql("SELECT version_num FROM ledger_version").scalar()
+    engine.dispose()
+    assert kept == version
+
+
+def test_the_tables_of_another_program_are_left_alone(where: str) -> None:
+    engine = engine_at(where, "FULL")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE trades (price TEXT)")
+    for read_only in (False, True):
+        with pytest.raises(BadInput, match="it has the table trades but no ledger_version"):
+            Store.open(where, read_only=read_only)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE trades")
+    engine.dispose()
 
 
 def test_an_empty_file_becomes_a_ledger_only_when_writing(path: Path) -> None:
