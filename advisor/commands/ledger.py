@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from advisor.commands.output import console, print_json
+from advisor.commands.output import console, print_json, without_password
 
 if TYPE_CHECKING:
     from tools.store.store import Store
@@ -30,7 +30,7 @@ def verify(
         reports = {run.run_id: store.verify_chain(run.run_id) for run in store.runs()}
     if not reports:
         raise BookMismatch(
-            f"the ledger {_place(ledger)} holds no run: nothing was ever recorded in it, or its "
+            f"the ledger {without_password(_place(ledger))} holds no run: nothing was ever recorded in it, or its "
             "history was removed"
         )
     if json:
@@ -57,7 +57,7 @@ def upgrade(ledger: _Ledger) -> None:
     except BadInput:
         with Store.open(place) as store:
             count = len(store.runs())
-    console().print(f"{_shown(place)} is up to date; it holds {count} run(s)")
+    console().print(f"{without_password(place)} is up to date; it holds {count} run(s)")
 
 
 @app.command()
@@ -95,12 +95,3 @@ def _place(ledger: str) -> str:
     if not path.is_file():
         raise NoData(f"there is no ledger at {path}; name a ledger file or an output folder")
     return str(path)
-
-
-def _shown(place: str) -> str:
-    """A place without the password that its URL may carry."""
-    if "://" not in place:
-        return place
-    scheme, _, rest = place.partition("://")
-    who, at, where = rest.rpartition("@")
-    return f"{scheme}://{who.partition(':')[0]}{at}{where}"
