@@ -64,10 +64,16 @@ def upgrade(ledger: _Ledger = None, config: _Config = None) -> None:
     """Bring a ledger of an earlier version up to date; every record and its chain stay."""
     from advisor.ledgers import is_address, ledger_at, open_ledger
     from advisor.settings import load_settings
+    from tools.errors import BadInput
 
     settings = load_settings(config)
     place = ledger_at(ledger, settings)
-    with open_ledger(place, settings, read_only=False) as store:
+    try:
+        # One that is current may be in use: there is nothing to do, and nobody to wait for.
+        opened = open_ledger(place, settings)
+    except BadInput:
+        opened = open_ledger(place, settings, read_only=False)
+    with opened as store:
         made = " (an empty database was made a ledger)" if not store.runs() else ""
         console().print(
             f"{store.place} is up to date; it holds {len(store.runs())} runs"

@@ -15,3 +15,10 @@ def console() -> Console:
 def print_json(value: Any) -> None:
     """A result, as one JSON document on stdout."""
     print(json.dumps(value, indent=2, allow_nan=False, default=str))
+
+
+def without_password(place: str) -> str:
+    """A path or database URL as it may be shown."""
+    scheme, mark, rest = place.partition("://")
+    who, at, where = rest.rpartition("@")
+    return f"{scheme}://{who.partition(':')[0]}{at}{where}" if mark else place

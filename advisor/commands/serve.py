@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from advisor.commands.output import console
+from advisor.commands.output import console, without_password
 
 if TYPE_CHECKING:
     from advisor.settings import Settings
@@ -162,7 +162,7 @@ def _welcome(view: object, listener: socket.socket, place: str, *, keyed: bool, 
     who = "with a key (X-API-Key)" if keyed else "from this machine, without a key"
     page = f"Open   http://{shown}:{number}/\n" if ui else ""
     console().print(
-        f"Ledger {place}: {run}\n{page}"
+        f"Ledger {without_password(place)}: {run}\n{page}"
         f"API    http://{shown}:{number}/api/watchlist   {who}\n"
         f"Spec   http://{shown}:{number}/openapi.json\nCtrl-C stops."
     )

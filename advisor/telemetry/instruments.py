@@ -2,10 +2,18 @@
 
 from typing import Any, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from advisor.telemetry.names import METRICS, Metric
 
+disable_created_metrics()  # a series beside each that nobody asks for
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 

@@ -21,9 +21,10 @@ from advisor.telemetry.port import Telemetry
 from advisor.telemetry.seams import RecordedBroker, RecordedLedger
 from advisor.telemetry.tracing import spans
 from quant_core.market_view import MarketView
-from quant_core.types import Analysis, Signal, Status, Verdict
+from quant_core.types import Analysis, Decision, Signal, Status, Verdict
 from tools.ports import Analyst, Broker, Ledger, LedgerRecord, Validator
 
+_log = logging.getLogger("advisor.telemetry")
 Now = Callable[[], datetime]
 _SPANS = {"broker": "order", "ledger": "commit"}
 
@@ -98,17 +99,25 @@ class Recorder(Telemetry):
         return self._doing("broker", "advisor_broker_call_seconds", **named)
 
     def committed(self, run: str, lane: str, records: Iterable[LedgerRecord], bars: int) -> None:
-        """Count and log what a transaction has put on record."""
+        """Count and log what a transaction has put on record.
+
+        It is committed: nothing that goes wrong here may look as if it were not.
+        """
+        try:
+            self._tell(run, lane, records, bars)
+        except Exception:
+            _log.exception("a record was kept that could not be counted or logged")
+
+    def _tell(self, run: str, lane: str, records: Iterable[LedgerRecord], bars: int) -> None:
         if bars:
             self.event("bar", bars)
         with about(run=run, lane=lane):
             for record in records:
-                self.event(type(record).__name__.lower())
+                kind = type(record).__name__.lower()
+                self.event(kind)
+                if (part := _degraded(record)) is not None:
+                    self._metrics["advisor_failures_total"].labels(part, "degraded").inc()
                 lines.write(record, lane)
-                if getattr(record, "status", Status.OK) is Status.DEGRADED:
-                    self._metrics["advisor_failures_total"].labels(
-                        type(record).__name__.lower(), "degraded"
-                    ).inc()
 
     def _analyst(self, analyst: Analyst, lane: str) -> Analyst:
         def analyse(view: MarketView) -> Analysis:
@@ -148,3 +157,12 @@ class Recorder(Telemetry):
         except Exception as error:
             self.failure(part, error)
             raise
+
+
+def _degraded(record: LedgerRecord) -> str | None:
+    """Whose opinion did not come about as intended; None when all did."""
+    if isinstance(record, Decision):
+        verdict = record.verdict
+        return "validation" if verdict and verdict.status is Status.DEGRADED else None
+    status = getattr(record, "status", Status.OK)
+    return type(record).__name__.lower() if status is Status.DEGRADED else None

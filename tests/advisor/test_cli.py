@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from advisor.cli import main
+from advisor.commands.output import without_password
 from advisor.exports import CYCLES, REJECTIONS, SIGNALS, TRADES
 from tests.advisor.test_model_replay import answers
 from tests.stand_ins.anthropic import anthropic_stand_in
@@ -429,3 +430,16 @@ def test_the_schedule_lists_what_is_due_and_says_when_there_is_nothing_to_run(ad
     code, out, err = advisor("schedule", "run")
     assert (code, out) == (2, "")
     assert "under [schedule] in advisor.toml" in err
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("out/ledger.sqlite", "out/ledger.sqlite"),
+        ("postgresql://advisor:hunter2@db/advisor", "postgresql://advisor@db/advisor"),
+        ("postgresql://db/advisor", "postgresql://db/advisor"),
+        ("sqlite:////tmp/a@b.sqlite", "sqlite:////tmp/a@b.sqlite"),
+    ],
+)
+def test_a_place_is_shown_without_its_password(place: str, shown: str) -> None:
+    assert without_password(place) == shown

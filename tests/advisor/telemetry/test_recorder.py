@@ -28,9 +28,10 @@ from advisor.telemetry import SILENT, Telemetry, logs, tracing
 from advisor.telemetry.recorder import Recorder
 from advisor.telemetry.serving import open_telemetry
 from quant_core import rules
-from quant_core.types import Analysis, Decision, Order
+from quant_core.types import Analysis, Decision, Order, Status, Verdict
 from tests.advisor.telemetry.conftest import OPTIONS
 from tests.advisor.telemetry.scraping import Samples, samples, value
+from tests.tools.store.examples import DECISION
 from tools.errors import BadInput, Transient
 from tools.store import Store
 
@@ -94,6 +95,12 @@ def test_what_is_observed_decides_the_same(
     assert {line["decision"] for line in trades} <= {line["decision"] for line in logged}
 
 
+ORDER = Order(
+    client_order_id="advised-1", symbol="SPY", side=1, quantity=1, reference=1.0, stop=0.5,
+    target=2.0, decided_at=datetime(2026, 1, 5, 15, tzinfo=UTC),
+)  # fmt: skip
+
+
 def failing(registry: CollectorRegistry, act: Any) -> Samples:
     with pytest.raises(Transient):
         act(Recorder(registry, "run"))
@@ -109,13 +116,8 @@ def test_failures_are_counted_by_part_and_kind_and_passed_on(written: io.StringI
         def place(self, order: Order) -> None:
             raise Transient(f"503 for {order.client_order_id}")
 
-    order = Order(
-        client_order_id="advised-1", symbol="SPY", side=1, quantity=1, reference=1.0, stop=0.5,
-        target=2.0, decided_at=datetime(2026, 1, 5, 15, tzinfo=UTC),
-    )  # fmt: skip
-
     def commit(recorder: Recorder) -> None:
-        recorder.ledger(Ledger()).commit_cycle("run", "advised", None, [order], None)  # type: ignore[arg-type]
+        recorder.ledger(Ledger()).commit_cycle("run", "advised", None, [ORDER], None)  # type: ignore[arg-type]
 
     found = failing(CollectorRegistry(), commit)
     assert value(found, "advisor_failures_total", part="ledger", kind="Transient") == 1
@@ -123,12 +125,30 @@ def test_failures_are_counted_by_part_and_kind_and_passed_on(written: io.StringI
     assert not [key for key in found if key[0] == "advisor_events_processed_total"]
     found = failing(
         CollectorRegistry(),
-        lambda recorder: recorder.broker(Broker()).place(order),  # type: ignore[arg-type]
+        lambda recorder: recorder.broker(Broker()).place(ORDER),  # type: ignore[arg-type]
     )
     assert value(found, "advisor_failures_total", part="broker", kind="Transient") == 1
     assert value(found, "advisor_broker_call_seconds_count", call="place") == 1
     line = json.loads(written.getvalue().splitlines()[-1])
     assert (line["part"], line["order"], line["level"]) == ("broker", "advised-1", "error")
+
+
+def test_what_is_committed_stays_so_when_it_cannot_be_told(written: io.StringIO) -> None:
+    class Ledger:
+        kept = 0
+
+        def commit_cycle(self, *_: Any, **__: Any) -> None:
+            self.kept += 1
+
+    ledger = Ledger()
+    recorded = Recorder(CollectorRegistry(), "run").ledger(ledger)  # type: ignore[arg-type]
+    odd: Any = replace(ORDER, decided_at=None, stop=object())
+    broken: Any = Decision(signal=None, plan=None)  # type: ignore[arg-type]
+    recorded.commit_cycle("run", "advised", None, [odd, broken, ORDER], None)
+    assert ledger.kept == 1
+    last = json.loads(written.getvalue().splitlines()[-1])
+    assert last["level"] == "error"
+    assert "AttributeError" in last["error"]
 
 
 def test_an_answer_that_is_degraded_is_a_failure(written: io.StringIO, tmp_path: Path) -> None:
@@ -149,6 +169,16 @@ def test_an_answer_that_is_degraded_is_a_failure(written: io.StringIO, tmp_path:
     found = samples(registry)
     assert value(found, "advisor_failures_total", part="analysis", kind="TimeoutError") == 2
     assert value(found, "advisor_failures_total", part="analysis", kind="degraded") == 2
+
+
+def test_a_verdict_that_is_degraded_is_a_failure_of_validation() -> None:
+    failed = Verdict(ruling="abstain", status=Status.DEGRADED, degraded_reason="timeout")
+    registry = CollectorRegistry()
+    recorder = Recorder(registry, "run")
+    told = [replace(DECISION, verdict=failed), replace(DECISION, verdict=None)]
+    recorder.committed("run", "advised", told, 0)
+    found = samples(registry)
+    assert value(found, "advisor_failures_total", part="validation", kind="degraded") == 1
 
 
 def test_spans_where_opentelemetry_is_set_up(
