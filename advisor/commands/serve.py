@@ -160,7 +160,7 @@ def _require_packages(*, ui: bool) -> None:
 
     from tools.errors import NotConfigured
 
-    for package in ("fastapi", "uvicorn", "prometheus_client", "langgraph"):
+    for package in ("fastapi", "uvicorn", "prometheus_client"):
         if find_spec(package) is None:
             raise NotConfigured(
                 f"advisor serve needs the package {package}: pip install -e '.[api]'"
