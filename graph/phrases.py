@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from quant_core.risk.plan import CHECKS
+from quant_core.risk.checks import CHECKS
 
 Effect = Mapping[str, Any]
 _TRADE = r"(?:trades?|positions?|round trips?)"
