@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from quant_core.types import LaneDay, Trade
+from quant_core.types import ExitReason, LaneDay, Setup, Trade
 from tools.errors import BadInput
 from tools.evidence import exact
 from tools.records_as_rows import MINUTE, SIDES
@@ -112,7 +113,19 @@ def summed(trades: Sequence[Trade]) -> dict[Kind, TradeSum]:
             found[kind].add(value)
         else:
             found[kind] = value
+    # Trades of one kind all won or all lost: one object says both, in forty thousand sums.
+    for kind, value in found.items():
+        if kind.outcome == "won":
+            value.gross_profit = value.pnl
+        elif kind.outcome == "lost":
+            value.gross_loss = value.pnl
     return found
+
+
+@lru_cache(maxsize=4096)
+def _kind(symbol: str, setup: Setup, side: int, exit_reason: ExitReason, outcome: str) -> Kind:
+    """The same object for every session: there are few kinds, and they are kept by session."""
+    return Kind(symbol, str(setup), SIDES[side], str(exit_reason), outcome)
 
 
 def _one(one: Trade) -> tuple[Kind, TradeSum]:
@@ -120,7 +133,7 @@ def _one(one: Trade) -> tuple[Kind, TradeSum]:
     risk = abs(exact(one.entry_price) - exact(one.stop)) * one.quantity
     rated = bool(risk) and not risk.is_nan()
     outcome = "won" if pnl > 0 else "lost" if pnl < 0 else "flat"
-    kind = Kind(one.symbol, str(one.setup), SIDES[one.side], str(one.exit_reason), outcome)
+    kind = _kind(one.symbol, one.setup, one.side, one.exit_reason, outcome)
     return kind, TradeSum(
         trades=1, won=int(pnl > 0), lost=int(pnl < 0), pnl=pnl,
         gross_profit=max(pnl, NOTHING), gross_loss=min(pnl, NOTHING), fees=exact(one.fees),
