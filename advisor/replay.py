@@ -24,6 +24,7 @@ from advisor.bootstrap import (
     make_lanes,
 )
 from advisor.cycle import dependencies
+from advisor.keeping import Keeping
 from advisor.lanes import Lane, TradingDay
 from advisor.market import Market, MarketRequest
 from advisor.news import NewsSources, open_news
@@ -131,6 +132,8 @@ def replay(
             keep_request(folder, request, options, market.digest, news.digest)
         lanes = make_lanes(len(market.symbols), options, settings, chosen)
         opened = set() if store is None else _take_up(store, run_id, lanes, market)
+        if clock is not None and folder is not None:
+            stack.enter_context(Keeping(folder / LEDGER, settings.rag))
         snapshots = _run(run_id, lanes, market, settings, store, chosen, opened, clock, progress)
         result = _result(run_id, lanes, market, options, settings, snapshots, news)
         if store is not None:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The index of everything that was decided: build, search, verify.")
 
-_Run = Annotated[Path, typer.Argument(help="Folder of a run, with its ledger.")]
+_Run = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Folder of a run, with its ledger; default: that of the newest ledger below ./out."
+    ),
+]
 _Index = Annotated[
     str | None,
     typer.Option("--index", help="Folder, file or OpenSearch URL; default: beside the ledger."),
@@ -30,7 +35,7 @@ _SHOWN = 5
 
 @app.command()
 def build(
-    run_dir: _Run,
+    run_dir: _Run = None,
     index: _Index = None,
     embedder: _Embedder = None,
     rebuild: Annotated[
@@ -41,8 +46,10 @@ def build(
 ) -> None:
     """Bring the index to what the ledger says; what is there already is left alone."""
     from advisor.indexing import open_ledger
+    from advisor.places import newest_ledger
     from rag.building import build as bring
 
+    run_dir = run_dir or newest_ledger().parent
     with open_ledger(run_dir) as store:
         opened = _open(index, embedder, config, run_dir, create=True, replacing=rebuild)
         try:
@@ -93,7 +100,7 @@ def status(
 
 @app.command()
 def verify(
-    run_dir: _Run,
+    run_dir: _Run = None,
     index: _Index = None,
     embedder: _Embedder = None,
     config: _Config = None,
@@ -101,8 +108,10 @@ def verify(
 ) -> None:
     """Compare the index with the ledger; exit code 5 when they differ."""
     from advisor.indexing import open_ledger
+    from advisor.places import newest_ledger
     from rag.building import compare
 
+    run_dir = run_dir or newest_ledger().parent
     with open_ledger(run_dir) as store:
         opened = _open(index, embedder, config, run_dir)
         try:

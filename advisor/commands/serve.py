@@ -74,6 +74,7 @@ def _run(
     from advisor.api.metrics import Metrics
     from advisor.api.parts import Parts
     from advisor.api.view import LedgerView
+    from advisor.keeping import Keeping
     from tools.errors import BadInput
     from tools.store.paging import Pages
     from tools.store.store import Store
@@ -96,6 +97,8 @@ def _run(
             view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(),
             chat=chat, public=public,
         )  # fmt: skip
+        if folder is not None:
+            stack.enter_context(Keeping(Path(place), settings.rag))
         keyed = public or bool(keys.listed())
         application: Any = create_app(parts)
         if ui:
@@ -175,6 +178,7 @@ def _require_packages(*, ui: bool) -> None:
 
 def _ledger(named: str | None) -> str:
     """Where the ledger is; a database URL as it is."""
+    from advisor.places import newest_ledger
     from tools.errors import NoData
     from tools.store.dialect import LEDGER_FILE
 
@@ -186,13 +190,7 @@ def _ledger(named: str | None) -> str:
         if not path.is_file():
             raise NoData(f"there is no ledger at {path}; name a ledger file or an output folder")
         return str(path)
-    found = [*Path().glob(LEDGER_FILE), *Path("out").rglob(LEDGER_FILE)]
-    if not found:
-        raise NoData(
-            f"there is no {LEDGER_FILE} below ./out; make one with `advisor demo`, or name one "
-            "with --ledger"
-        )
-    return str(max(found, key=lambda path: path.stat().st_mtime))
+    return str(newest_ledger())
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -45,6 +45,11 @@ _LANES_OF = (
     .where(_LANES.c.run == bindparam("run"))
     .order_by(_LANES.c.lane)
 )
+_HEAD = select(_CHAIN.c.at).where(
+    _CHAIN.c.run == bindparam("run"),
+    _CHAIN.c.lane == bindparam("lane"),
+    _CHAIN.c.seq == bindparam("seq"),
+)
 _moment = Moment()
 END = 2**62
 
@@ -132,6 +137,14 @@ class Pages:
         }
         heads = {row.lane: row.hash for row in rows}
         return RunPlace(key=kept.key, run=kept.run, lanes=lanes, heads=heads)
+
+    def head_known_at(self, place: Place) -> datetime | None:
+        """When the newest record of a lane became known; None for a lane without records."""
+        with self._store.reading() as connection:
+            moment: datetime | None = connection.execute(
+                _HEAD, {"run": place.key, "lane": place.lane, "seq": place.head}
+            ).scalar()
+            return moment
 
     # Records
 
