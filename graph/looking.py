@@ -50,6 +50,9 @@ def look_up(request: Request, box: Toolbox, library: Library | None) -> Looked:
     try:
         looked = _looked(request, box)
     except TooManyRecords as error:
+        if request.tool == "skipped" and request.reason and not request.measure:
+            # The reasons of more signals than can be told: how often each was the reason.
+            return look_up(replace(request, measure="skipped", by="blocked_by"), box, library)
         raise Refusal("too_many", f"{error}.") from error
     if request.reason and library is not None:
         try:
@@ -97,11 +100,11 @@ def _found(request: Request, box: Toolbox) -> Found:
     if request.tool == "trades":
         return box.trades(scope, by, _wanted(request))
     if request.tool == "signals":
-        return box.signals(scope, by)
+        return box.signals(scope, by, _wanted(request))
     if request.tool == "skipped":
-        return box.skipped(scope, by)
+        return box.skipped(scope, by, _wanted(request))
     if request.tool == "analyses":
-        return box.analyses(scope)
+        return box.analyses(scope, _wanted(request))
     if request.tool == "account":
         return box.account(scope)
     if request.tool == "biases":
