@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Literal, Protocol
 
 from graph.requests import Refusal, Request
-from quant_core.calendar import NEW_YORK
+from quant_core.calendar import NEW_YORK, new_york
 from tools.errors import Transient
 from tools.evidence import Row, facts, moment, text, word
 from tools.scopes import Scope
@@ -87,7 +87,9 @@ def _looked(request: Request, box: Toolbox) -> Looked:
     near: tuple[Row, ...] = ()
     if not here and tool in ("signals", "skipped"):
         near = _near(scope, box, at)
-    return Looked(request=request, found=replace(found, rows=here), near=near)
+    # The figure is of the whole day: what it is made of stays with it.
+    found = replace(found, rows=here, basis=(*found.basis, *found.rows))
+    return Looked(request=request, found=found, near=near)
 
 
 def _untimed(request: Request, scope: Scope) -> Request:
@@ -130,7 +132,7 @@ def _moment(request: Request, box: Toolbox) -> datetime | None:
     moment_asked = _new_york(period.first, at)
     if moment_asked > box.as_of:
         raise Refusal(
-            "future", f"{period.in_words()} is after {box.as_of:%Y-%m-%d %H:%M} UTC: not known yet."
+            "future", f"{period.in_words()} is after {new_york(box.as_of)} New York: not known yet."
         )
     return moment_asked
 
