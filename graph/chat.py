@@ -144,7 +144,8 @@ def word(state: ChatState, runtime: Runtime) -> ChatState:  # noqa: ARG001
 
 def verify(state: ChatState, runtime: Runtime) -> ChatState:  # noqa: ARG001
     """Whether every statement holds; if not, once more, then by code, then not at all."""
-    wrong = problems(state["sentences"], _rows(state), state["known"].symbols)
+    by_model = state["writer"] == MODEL
+    wrong = problems(state["sentences"], _rows(state), state["known"].symbols, marked=by_model)
     if not wrong:
         return {"wrong": [], "outcome": HOLDS}
     if state["writer"] == CODE:
