@@ -41,6 +41,8 @@ ROUTES = {
 QUESTIONS = (
     "What was the P/L over the last 5 days?",
     "What was the P/L in total?",
+    "How many signals were there?",
+    "What was the average confidence in 2024?",
     "Which symbol lost the most in 2024?",
     "What was our worst trade in 2024?",
     "Show all trades of October 28th 2025",
