@@ -28,10 +28,10 @@ from advisor.replay import Progress, replay
 from advisor.results import LaneResult, ReplayResult
 from advisor.session import run_day, trading_day
 from advisor.settings import Settings
-from advisor.summary import BOOTSTRAP_SEED, plain, summarise
+from advisor.summary import plain, summarise
 from advisor.sweep.judgement import costs
 from quant_core.bars import Floats
-from quant_core.bootstrap import paired_difference
+from quant_core.bootstrap import BOOTSTRAP_SEED, paired_difference
 from quant_core.calendar import NEW_YORK
 from quant_core.desk import Desk
 from quant_core.events import EventLog

@@ -40,6 +40,18 @@ def ledger_at(place: str | Path | None, settings: Settings) -> str:
     return str(path)
 
 
+def named_or_newest(place: str | Path | None, settings: Settings) -> str:
+    """As `ledger_at`; where nothing is named, the ledger here or below ./out written last."""
+    if place is not None or settings.ledger.url is not None:
+        return ledger_at(place, settings)
+    found = [*Path().glob(LEDGER_FILE), *Path("out").rglob(LEDGER_FILE)]
+    if not found:
+        raise NoData(
+            f"there is no {LEDGER_FILE} below ./out; make one with `advisor demo`, or name one"
+        )
+    return str(max(found, key=lambda path: path.stat().st_mtime))
+
+
 def folder_of(place: str | Path) -> Path | None:
     """The folder of a ledger that is a file, where its index stands; None for a database."""
     if is_address(place):

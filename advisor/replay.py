@@ -27,6 +27,7 @@ from advisor.bootstrap import (
     make_lanes,
 )
 from advisor.cycle import CycleDependencies, dependencies
+from advisor.keeping import Keeping
 from advisor.lanes import Lane, TradingDay
 from advisor.ledgers import open_ledger
 from advisor.market import Market, MarketRequest
@@ -151,6 +152,8 @@ def replay(
             snapshots = store.snapshots(run_id, MARKET_LANE, as_of=end)
             opened = {snapshot.date for snapshot in snapshots}
         chosen.kept.begin(run_id, _minute_of(lanes[0], market))
+        if clock is not None and folder is not None and options.ledger is None:
+            stack.enter_context(Keeping(folder / LEDGER, settings.rag))
         deps = dependencies(run_id, settings, store, telemetry)
         snapshots = _run(deps, lanes, market, store, chosen, opened, clock, progress)
         result = _result(run_id, lanes, market, options, settings, snapshots, news)

@@ -266,12 +266,14 @@ class SpendingSettings(_Group):
 class ScheduleSettings(_Group):
     """Command lines that `advisor schedule run` starts; an empty one starts nothing.
 
-    They run without a shell. `{date}` stands for the session's New York date.
+    They run without a shell. `{date}` stands for the session's New York date. `nightly` brings the
+    index of the newest ledger below ./out to what the ledger says.
     """
 
     premarket: str = ""
     session_start: str = ""
     session_end: str = ""
+    nightly: str = "advisor index build"
 
 
 class TelemetrySettings(_Group):

@@ -16,12 +16,10 @@ import numpy as np
 from advisor.results import LaneResult, ReplayResult
 from advisor.settings import Settings
 from quant_core.bars import Floats
-from quant_core.bootstrap import paired_difference
+from quant_core.bootstrap import BOOTSTRAP_SEED, paired_difference
 from quant_core.calendar import to_datetime
 from quant_core.performance import against, daily_returns, measure
 from quant_core.types import Status
-
-BOOTSTRAP_SEED = 20_250_102
 
 
 def summarise(result: ReplayResult, settings: Settings) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Half-days end early and clocks are set forward and back; both are in the calendar's minutes, so no
 rule for them is written here. A job that was missed (the computer slept) still runs within its
 grace: a premarket is of use until the open, a session until entries end, what follows a session
-for the rest of its day.
+for the rest of its day. The nightly job comes after the last trading of the day, 20:00.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from quant_core.calendar import NEW_YORK, Session, to_datetime, xnys
 
 PREMARKET_AT = time(8, 30)
+NIGHTLY_AT = time(20, 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,15 @@ def _premarket(session: Session) -> datetime:
     return datetime.combine(session.date, PREMARKET_AT, NEW_YORK)
 
 
+def _nightly(session: Session) -> datetime:
+    return datetime.combine(session.date, NIGHTLY_AT, NEW_YORK)
+
+
 TIMETABLE = (
     Timed("premarket", _premarket, timedelta(minutes=60)),
     Timed("session_start", lambda session: to_datetime(session.open), timedelta(minutes=150)),
     Timed("session_end", lambda session: to_datetime(session.close), timedelta(hours=6)),
+    Timed("nightly", _nightly, timedelta(hours=3, minutes=30)),
 )
 
 

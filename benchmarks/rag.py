@@ -52,6 +52,7 @@ def figures() -> list[Figure]:
     found = json.loads(done.stdout.splitlines()[-1])
     return [
         Figure("rag: index 100,000 documents, lexical", found["build"], "s", "≤ 180"),
+        Figure("rag: the same, processor time", found["worked"], "s", "≤ 180"),
         Figure("rag: the same again, unchanged", found["again"], "s", "≤ 30"),
         Figure("rag: search among them, p95 (processor)", found["p95"], "ms", "≤ 50"),
         Figure("rag: search among them, median (processor)", found["median"], "ms", "≤ 50"),
@@ -105,10 +106,10 @@ def _inside() -> dict[str, float]:
     rng = np.random.default_rng(11)
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "index.sqlite"
-        started = perf_counter()
+        started, busy = perf_counter(), process_time()
         with EmbeddedIndex.open(path, LexicalEmbedder(), create=True) as index:
             index.upsert(made)
-            built = perf_counter() - started
+            built, worked = perf_counter() - started, process_time() - busy
             started = perf_counter()
             index.upsert(made)
             again = perf_counter() - started
@@ -120,7 +121,7 @@ def _inside() -> dict[str, float]:
         )  # fmt: skip
         found: dict[str, float] = json.loads(searched.stdout)
         size = path.stat().st_size / 1e6
-    return {"build": built, "again": again, "file": size, **found}
+    return {"build": built, "worked": worked, "again": again, "file": size, **found}
 
 
 def _query(rng: np.random.Generator, moments: list[datetime]) -> tuple[str, str, str | None]:

@@ -11,7 +11,8 @@ again: so the state may hold the frozen objects of this package, and is never ke
 """
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict
 
@@ -25,9 +26,10 @@ from graph.chat_model import (
     sentences_of,
     short_ids,
 )
+from graph.course import END, Course
 from graph.guards import LONGEST, guard, plain
 from graph.looking import Looked, look_up
-from graph.machine import Machine, State, state_graph
+from graph.machine import Machine, State
 from graph.ports import Event, Runtime, Wiring
 from graph.questions import read_question
 from graph.requests import Known, Refusal, Request, Topic, Why
@@ -142,7 +144,8 @@ def word(state: ChatState, runtime: Runtime) -> ChatState:  # noqa: ARG001
 
 def verify(state: ChatState, runtime: Runtime) -> ChatState:  # noqa: ARG001
     """Whether every statement holds; if not, once more, then by code, then not at all."""
-    wrong = problems(state["sentences"], _rows(state), state["known"].symbols)
+    by_model = state["writer"] == MODEL
+    wrong = problems(state["sentences"], _rows(state), state["known"].symbols, marked=by_model)
     if not wrong:
         return {"wrong": [], "outcome": HOLDS}
     if state["writer"] == CODE:
@@ -192,30 +195,20 @@ def _rows(state: ChatState) -> dict[str, Row]:
     return {name: row for one in state["looked"] for name, row in one.all().items()}
 
 
-def _way(state: dict[str, Any]) -> str:
-    outcome: str = state["outcome"]
-    return outcome
-
-
-def build() -> Any:
-    """The machine as a langgraph `StateGraph`."""
-    graph = state_graph(ChatState)
-    for step in (read, plan, look, write, word, verify, refuse):
-        graph.add_node(step.__name__, step)
-    graph.add_edge("__start__", "read")
-    graph.add_conditional_edges("read", _way, {ON: "plan", REFUSED: "refuse"})
-    graph.add_conditional_edges("plan", _way, {ON: "look", REFUSED: "refuse"})
-    graph.add_conditional_edges("look", _way, {ON: "write", BY_CODE: "word", REFUSED: "refuse"})
-    graph.add_conditional_edges("write", _way, {ON: "verify", BY_CODE: "word"})
-    graph.add_conditional_edges("word", _way, {ON: "verify", REFUSED: "refuse"})
-    graph.add_conditional_edges(
-        "verify", _way, {HOLDS: "__end__", AGAIN: "write", BY_CODE: "word", REFUSED: "refuse"}
-    )
-    graph.add_edge("refuse", "__end__")
-    return graph
-
-
-MACHINE = Machine(NAME, build)
+COURSE = Course(
+    NAME,
+    ChatState,
+    (read, plan, look, write, word, verify, refuse),
+    {
+        "read": {ON: "plan", REFUSED: "refuse"},
+        "plan": {ON: "look", REFUSED: "refuse"},
+        "look": {ON: "write", BY_CODE: "word", REFUSED: "refuse"},
+        "write": {ON: "verify", BY_CODE: "word"},
+        "word": {ON: "verify", REFUSED: "refuse"},
+        "verify": {HOLDS: END, AGAIN: "write", BY_CODE: "word", REFUSED: "refuse"},
+    },
+)
+MACHINE = Machine(NAME, COURSE.build)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,8 +242,16 @@ class Reply:
 
 def answer(question: str, wiring: Wiring, topic: Topic = Topic(), lane: str = "") -> Reply:  # noqa: B008
     """Answer a question from the wired ledger, as of its moment."""
-    state: State = {"question": question, "topic": topic, "lane": lane}
-    return _reply(MACHINE.run(state, replace(wiring, checkpoints=None)), wiring, topic)
+    steps = answering(question, wiring, topic, lane)
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply
+        with suppress(Exception):  # whoever watches must not disturb
+            if wiring.progress:
+                wiring.progress(event)
 
 
 def answering(
@@ -261,7 +262,8 @@ def answering(
 ) -> Generator[Event, None, Reply]:
     """The same, step by step: yields each step that has ended and returns the reply."""
     state: State = {"question": question, "topic": topic, "lane": lane}
-    end = yield from MACHINE.steps(state, wiring)
+    walk = COURSE.walk if wiring.model is None else MACHINE.steps
+    end = yield from walk(state, wiring)
     return _reply(end, wiring, topic)
 
 

@@ -60,7 +60,7 @@ def answer_prompt(
     rows = [Item(id=name, text=_row(row)) for name, row in shown_rows.items()]
     wrong = [Item(id=f"P{n}", text=problem) for n, problem in enumerate(problems, 1)]
     return render(
-        "chat_answer", 1,
+        "chat_answer", 2,
         {"run": _run(known), "question": _asked(question), "rows": Untrusted(rows),
          "problems": Untrusted(wrong, empty="(this is your first answer)")},
     )  # fmt: skip

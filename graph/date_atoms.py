@@ -75,7 +75,8 @@ def _day(found: re.Match[str], today: Today) -> Days:
     back = today.calendar.around(day)[0]
     if back is None:
         raise NoSuchTime("closed", f"{day} was no session, and none is known before it")
-    return Days(back, back, note=f"{day} was no session; the last one before it was {back}")
+    said = f"{found['word']} was no session"
+    return Days(back, back, note=f"{said}; the last one before it was {back}")
 
 
 def _last_many(found: re.Match[str], today: Today) -> Days:
@@ -238,6 +239,7 @@ DATES: Mapping[str, Callable[[re.Match[str], Today], Days]] = {
     r"(?P<unit>days?|sessions?|weeks?|months?)": _last_many,
     r"(?:last|latest|most recent|previous)\s+(?:session|trading day|day)": _last_session,
     r"(?P<which>this|last|past|previous)\s+(?P<unit>week|month|year)(?:'s)?": _span,
+    r"(?<=of the )(?P<unit>week|month|year)(?! of)": _to_date,
     r"(?P<unit>week|month|year)[\s-]to[\s-]date": _to_date,
     r"(?P<unit>[wmy])td": _to_date,
     r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})": _iso,
@@ -249,7 +251,7 @@ DATES: Mapping[str, Callable[[re.Match[str], Today], Days]] = {
     r"(?<=in )(?P<month>may|march|mar)": _month,
     rf"(?:(?P<which>this|last|past|previous)\s+)?(?P<day>{_DAY})(?:'s)?": _weekday,
     r"the\s+(?P<d>\d{1,2})(?:st|nd|rd|th)": _nth,
-    r"(?<=in )(?P<y>(?:19|20)\d{2})": _year,
+    r"(?:(?<=in )|(?<=of )|(?<=during )|(?<=for ))(?P<y>(?:19|20)\d{2})": _year,
 }
 CLOCK = re.compile(
     r"(?<![\d:.$])(?P<h>\d{1,2}):(?P<min>\d{2})(?::\d{2})?(?:\s*(?P<half>am|pm|a\.m\.|p\.m\.))?"

@@ -109,7 +109,7 @@ def _cut_dates(text: str, today: Today) -> tuple[str, list[Days]]:
 
 
 def _short_end(text: str, found: list[Days], today: Today) -> str:  # noqa: ARG001
-    """The 10 of "January 8 to 10": a day of the month before it."""
+    """The 10 of "January 8 to 10", the 10 and 13 of "January 8, 10 and 13": days of that month."""
 
     def put(match: re.Match[str]) -> str:
         first = found[int(match[1])].first
@@ -123,7 +123,13 @@ def _short_end(text: str, found: list[Days], today: Today) -> str:  # noqa: ARG0
         return f"⟦d{match[1]}⟧{match[2]}⟦d{len(found) - 1}⟧"
 
     ends = rf"{_D}(\s*(?:to|till|until|through|-|–)\s*)(\d{{1,2}})(?:st|nd|rd|th)?(?![\w:/-])"
-    return re.sub(ends, put, text)
+    text = re.sub(ends, put, text)
+    more = (
+        rf"{_D}(\s*,\s*(?:and\s+)?|\s+and\s+)(\d{{1,2}})(?:st|nd|rd|th|(?=\s*(?:$|[?.!,]|and\b)))"
+    )
+    while (longer := re.sub(rf"{more}(?![\w:/-])", put, text)) != text:
+        text = longer
+    return text
 
 
 def _cut_clocks(text: str) -> tuple[str, list[time]]:

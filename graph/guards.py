@@ -12,6 +12,7 @@ from graph.requests import Refusal
 
 LONGEST = 2_000
 GUARDED = {
+    "no_evidence": "The ledger records what happened; what would have happened is in no row of it.",
     "future": "I do not predict: I answer from what the ledger has recorded by now.",
     "advice": "I give no advice on what to trade: I answer from what the ledger has recorded.",
     "act": "I can only read: no order, no setting and no instruction is taken from a question.",

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from graph.looking import document_row, session_bounds
+from graph.questions import named_tool
 from graph.requests import Refusal, Request
 from rag.documents import Kind
 from rag.index import Filters, Hit
@@ -17,17 +18,8 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "analyses": ("analysis",),
     "biases": ("bias",),
 }
-# A search that names one kind of thing ("find the trade …") means that kind.
-_NAMED: dict[str, tuple[Kind, ...]] = {
-    "trade": ("trade",),
-    "trades": ("trade",),
-    "signal": ("signal", "skip"),
-    "signals": ("signal", "skip"),
-    "analysis": ("analysis",),
-    "analyses": ("analysis",),
-    "bias": ("bias",),
-    "biases": ("bias",),
-}
+# A search that names one kind of thing ("find the trade …") means that kind and no summary of it.
+_NAMED: dict[str, tuple[Kind, ...]] = {**_KINDS, "trades": ("trade",)}
 
 
 class Searchable(Protocol):
@@ -52,7 +44,7 @@ class IndexLibrary:
         lanes = (scope.lane,) if request.tool not in ("lanes", "biases") else ()
         where = Filters(
             symbols=scope.symbols,
-            kinds=_KINDS.get(request.tool) or _named(request.query),
+            kinds=_KINDS.get(request.tool) or _NAMED.get(named_tool(request.query) or "", ()),
             lanes=lanes,
             runs=(self._run_id,),
             since=bounds[0] if bounds else None,
@@ -63,16 +55,6 @@ class IndexLibrary:
         except BadInput as error:
             raise Refusal("not_understood", f"{error}.") from error
         return [_row(hit) for hit in hits]
-
-
-def _named(query: str) -> tuple[Kind, ...]:
-    """The kinds that a question names; all of them when it names none, or several, or asks why.
-
-    A reason may speak of another kind of thing than it belongs to: "why … after too many trades".
-    """
-    words = {word.strip(".,;:?!\"'()") for word in query.lower().split()}
-    named = {kinds for word, kinds in _NAMED.items() if word in words}
-    return named.pop() if len(named) == 1 and "why" not in words else ()
 
 
 def _row(hit: Hit) -> Row:

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Literal, Protocol
 
 from graph.requests import Refusal, Request
-from quant_core.calendar import NEW_YORK
+from quant_core.calendar import NEW_YORK, new_york
 from tools.errors import Transient
 from tools.evidence import Row, facts, moment, text, word
 from tools.scopes import Scope
@@ -50,6 +50,9 @@ def look_up(request: Request, box: Toolbox, library: Library | None) -> Looked:
     try:
         looked = _looked(request, box)
     except TooManyRecords as error:
+        if request.tool == "skipped" and request.reason and not request.measure:
+            # The reasons of more signals than can be told: how often each was the reason.
+            return look_up(replace(request, measure="skipped", by="blocked_by"), box, library)
         raise Refusal("too_many", f"{error}.") from error
     if request.reason and library is not None:
         try:
@@ -84,7 +87,9 @@ def _looked(request: Request, box: Toolbox) -> Looked:
     near: tuple[Row, ...] = ()
     if not here and tool in ("signals", "skipped"):
         near = _near(scope, box, at)
-    return Looked(request=request, found=replace(found, rows=here), near=near)
+    # The figure is of the whole day: what it is made of stays with it.
+    found = replace(found, rows=here, basis=(*found.basis, *found.rows))
+    return Looked(request=request, found=found, near=near)
 
 
 def _untimed(request: Request, scope: Scope) -> Request:
@@ -97,11 +102,11 @@ def _found(request: Request, box: Toolbox) -> Found:
     if request.tool == "trades":
         return box.trades(scope, by, _wanted(request))
     if request.tool == "signals":
-        return box.signals(scope, by)
+        return box.signals(scope, by, _wanted(request))
     if request.tool == "skipped":
-        return box.skipped(scope, by)
+        return box.skipped(scope, by, _wanted(request))
     if request.tool == "analyses":
-        return box.analyses(scope)
+        return box.analyses(scope, _wanted(request))
     if request.tool == "account":
         return box.account(scope)
     if request.tool == "biases":
@@ -127,7 +132,7 @@ def _moment(request: Request, box: Toolbox) -> datetime | None:
     moment_asked = _new_york(period.first, at)
     if moment_asked > box.as_of:
         raise Refusal(
-            "future", f"{period.in_words()} is after {box.as_of:%Y-%m-%d %H:%M} UTC: not known yet."
+            "future", f"{period.in_words()} is after {new_york(box.as_of)} New York: not known yet."
         )
     return moment_asked
 

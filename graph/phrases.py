@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from quant_core.risk.plan import CHECKS
+from quant_core.risk.checks import CHECKS
 
 Effect = Mapping[str, Any]
 _TRADE = r"(?:trades?|positions?|round trips?)"
@@ -29,6 +29,11 @@ _CHECKS = tuple((name, name.replace("_", " ")) for name in CHECKS if "_" in name
 _NOT = r"(?:not|n't|never)"
 
 ENTRIES: tuple[tuple[str, Effect], ...] = (
+    # Before their words can be anything else
+    (r"(?:which|what) (?:risk )?(?:checks?|limits?) (?:has |have |had )?(?:blocked|refused|rejected|"
+     r"stopped|cost us)(?: the)? most (?:signals|trades)",
+     {"tool": "skipped", "measure": "skipped", "by": "blocked_by", "pick": "best"}),
+    (r"exit reasons? (?:of|for)(?= (?:the |our |my )?(?:best|worst|last|first|biggest|largest))", {}),
     # Rates and means
     (r"(?:win(?:ning)?|hit|success)[\s-]rates?|(?:percentage|percent|share|fraction) of "
      r"(?:winners|winning trades|trades won|wins|profitable trades)|how often (?:did|do) "
@@ -136,7 +141,8 @@ ENTRIES: tuple[tuple[str, Effect], ...] = (
      r"thresholds?|confidence|market (?:look|looked) like", {"tool": "analyses", "noun": "analyses"}),
     (r"open positions?|positions?|holdings?|holding|(?<=we )hold|(?<=i )hold|(?<=we )held|exposed",
      {"tool": "positions", "noun": "positions"}),
-    (r"(?:daily )?bias(?:es)?", {"tool": "biases"}),
+    (r"(?:daily )?bias(?:es)?|(?:bullish|bearish|choppy),? or (?:bullish|bearish|choppy)",
+     {"tool": "biases", "noun": "biases"}),
     (r"(?:starting|start|initial|opening) (?:equity|balance|capital)",
      {"tool": "account", "measure": "start_equity"}),
     (r"(?:ending |end |final |account )?(?:equity|balance|capital)|account value|account worth",
@@ -152,7 +158,7 @@ ENTRIES: tuple[tuple[str, Effect], ...] = (
     (r"how much (?:money|cash|capital) (?:do|did) (?:we|i) have",
      {"tool": "account", "measure": "end_equity"}),
     (r"how many times", {"count": True}),
-    (r"how (?:did|does|do|has|have|is|are)\s+(?:(?:we|i|it|they|everything|things)\s+)?"
+    (r"how (?:did|does|do|has|have|is|are)[\s,]+(?:(?:we|i|it|they|everything|things|and)[\s,]+)*"
      r"(?:do|done|doing|go|gone|going|fare|fared)(?! to)", {"tool": "trades", "measure": "pnl"}),
     (r"(?:make|made|earn(?:ed|ings)?|gain(?:ed|s)?|profits?|lose|lost|loss|losing|money)",
      {"tool": "trades", "measure": "pnl"}),
@@ -184,12 +190,12 @@ _FILLERS = """
 a about act actually advisor after all also am an and any anything are as at be because been
 before being both bought but buy by came can case close closed come could did didn't do does
 doing dollar dollars done during end ended est et exact exactly exit exited exits find for force
-from get give go got had happen happened has have he hello her here hey hi how i i'd if in into
+from get give go got had happen happened has have he hello her here hey hi how i i'd in into
 is it it's its just know like look made many market me mine much my need new now of ok okay on
-open or our out over please profit quick quickly realised realized really recorded regarding
+open or our out over paid please profit quick quickly realised realized really recorded regarding
 replay run said same say see sell so sold some still system take taken tell thank thanks that
-the their them then there these they this those time to took total traded trading us usd used
-value via want was wasn't we went were what what's whats when where will with within would york
+the their them then there these they think this those thought time to took total traded trading us usd used
+value via want was wasn't we went were what what's whats when where will with within worked would york
 you your
 """
 FILLERS = frozenset(_FILLERS.split())
@@ -203,8 +209,15 @@ _MOVE = (
     r"(?:go|rise|fall|rally|crash|drop|climb|jump|be|do|move|open|close|make|perform|trade|happen|"
     r"hit|reach|lose|win|beat|bounce|reverse|recover|keep|continue|cost)"
 )
+_LETTERS = re.compile(r"[a-z]{4,}")
+# Words that questions are made of, to suggest where one is misspelt.
+VOCABULARY = sorted(
+    FILLERS | {word for expression, _ in ENTRIES for word in _LETTERS.findall(expression)}
+)
 # What is refused before anything else is read, and as what.
 GUARDS: tuple[tuple[str, str], ...] = (
+    (r"\bwhat if\b|\bif (?:we|i|it|they|you) (?:had|hadn't|did|didn't|were|was|would)\b|"
+     r"\bhad (?:we|i) (?:not|never|only)\b|\b(?:would|could|might) (?:we |i |it |they )?have (?!a\b|any\b|the\b)", "no_evidence"),
     (rf"\b(?:will|going to|gonna|shall|'ll)\b.*\b{_MOVE}|\bwill (?:we|i|it|the)\b|"
      r"\b(?:predict|prediction|forecast|outlook|price target for|expected to|likely to|"
      r"probability (?:of|that)|chances? (?:of|that)|odds)\b|\bwhat(?:'s| is) next\b",

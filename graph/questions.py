@@ -8,12 +8,13 @@ one that changes the meaning. What a follow-up leaves out comes from the convers
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from graph.date_atoms import NUMBERS, NoSuchTime
 from graph.dates import Period, read_periods
 from graph.guards import HELP, guard, plain
-from graph.phrases import COMPANIES, DICTIONARY, FILLERS
+from graph.phrases import COMPANIES, DICTIONARY, FILLERS, VOCABULARY
 from graph.requests import MEASURES, Known, Refusal, Request, Tool, Topic
 from quant_core.types import ExitReason, Setup
 from tools.scopes import Scope
@@ -72,6 +73,16 @@ def read_question(question: str, known: Known, topic: Topic | None = None) -> tu
     return tuple(_with_period(asked, period, known, last) for period in periods)
 
 
+def named_tool(question: str) -> Tool | None:
+    """What kind of thing a question names; None when it names none, or several, or asks why.
+
+    A reason may speak of another kind of thing than it belongs to: "why … after too many trades".
+    """
+    found, _ = _expressions(question.lower(), nouns=True)
+    tools = set(found.get("tool", ()))
+    return tools.pop() if len(tools) == 1 and not found.get("why") else None
+
+
 def _limit(text: str) -> tuple[int, bool, str]:
     """The 3 of "last 3 trades", and whether the newest are meant."""
     found = _LIMIT.search(text)
@@ -115,10 +126,15 @@ def _lanes(words: str) -> tuple[tuple[str, ...], str]:
     return tuple(dict.fromkeys(re.findall(pattern, words))), re.sub(pattern, " ", words)
 
 
-def _expressions(words: str) -> tuple[dict[str, list[Any]], str]:
-    """Every effect of every expression in the words, by name, and the words without them."""
+def _expressions(words: str, *, nouns: bool = False) -> tuple[dict[str, list[Any]], str]:
+    """Every effect of every expression in the words, by name, and the words without them.
+
+    With `nouns` only of those that name a kind of thing, or ask why.
+    """
     found: dict[str, list[Any]] = {}
     for pattern, effect in DICTIONARY:
+        if nouns and not effect.keys() & {"noun", "why"}:
+            continue
         words, times = pattern.subn(" ", words)
         if times:
             for name, value in effect.items():
@@ -133,12 +149,19 @@ def _nothing_left(words: str, found: Mapping[str, Any], known: Known) -> None:
     left = [word for word in re.findall(r"[^\s?!.,;:()\"“”…]+", words) if word.strip("'-–—/")]
     strange = [word for word in left if word.strip("'-–—/") not in FILLERS]
     if strange and not found.get("search"):
-        shown = ", ".join(f"“{word[:40]}”" for word in dict.fromkeys(strange[:5]))
+        shown = ", ".join(f"“{word[:40]}”{_meant(word)}" for word in dict.fromkeys(strange[:5]))
         raise Refusal(
             "not_understood",
             f"I do not know what {shown} means here, and would rather not guess. It is no symbol "
             f"of this run ({', '.join(known.symbols) or 'which has none'}) either.",
         )
+
+
+def _meant(word: str) -> str:
+    """The word that was perhaps meant: said to the person, never acted upon."""
+    bare = word.strip("'-–—/")
+    near = get_close_matches(bare, VOCABULARY, 1, cutoff=0.8) if len(bare) > 3 else []
+    return f" (did you mean “{near[0]}”?)" if near and near[0] != bare else ""
 
 
 class _Meaning:
@@ -203,6 +226,8 @@ class _Meaning:
         measure = self._measure(tool, by)
         if not measure and continues and last and not found.get("list"):
             measure = last.measure
+        if len(found.get("pick", ())) > 1:
+            raise Refusal("not_understood", "The question asks for best and worst; ask for one.")
         pick = (found.get("pick") or [last.pick if continues and last else ""])[0]
         reason = bool(found.get("why")) or bool(continues and last and last.reason)
         if pick and not measure:

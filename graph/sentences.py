@@ -79,7 +79,7 @@ def day_of(moment: datetime) -> date:
 
 def many(number: int, noun: str) -> str:
     """1 trade, 2 trades, 0 analyses."""
-    plural = {"analysis": "analyses"}.get(noun, f"{noun}s")
+    plural = {"analysis": "analyses", "bias": "biases"}.get(noun, f"{noun}s")
     return f"{number:,} {noun if number == 1 else plural}"
 
 

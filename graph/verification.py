@@ -4,7 +4,8 @@ Whoever wrote the sentences, code or model, each is checked alone. Its citations
 were really looked up. Every date, time, symbol and number in it must stand in those rows, at the
 digits it is written with, or be a derivation that is made again here; a number with a unit or a
 noun must be of that unit or count those things; money that was lost may not be told as won. Figures
-are made again from their rows. Text quoted word by word from a cited row is taken as it is.
+are made again from their rows. Text quoted word by word from a cited row is taken as it is; from a
+model only between quotation marks, for whoever wrote it might be believed through its mouth.
 """
 
 import re
@@ -105,20 +106,27 @@ class _Ground:
 
 
 def problems(
-    sentences: Sequence[Sentence], rows: Mapping[str, Row], watched: Collection[str]
+    sentences: Sequence[Sentence],
+    rows: Mapping[str, Row],
+    watched: Collection[str],
+    *,
+    marked: bool = False,
 ) -> list[str]:
-    """What is wrong with an answer, a line each; empty when all of it holds."""
+    """What is wrong with an answer, a line each; empty when all of it holds.
+
+    `marked`: what is quoted stands between quotation marks.
+    """
     if not any(sentence.text.strip() for sentence in sentences):
         return ["the answer is empty"]
     return [
         f"“{sentence.text.strip()[:80]}”: {problem}"
         for sentence in sentences
-        for problem in _of_sentence(sentence, rows, watched)
+        for problem in _of_sentence(sentence, rows, watched, marked)
     ]
 
 
 def _of_sentence(
-    sentence: Sentence, rows: Mapping[str, Row], watched: Collection[str]
+    sentence: Sentence, rows: Mapping[str, Row], watched: Collection[str], marked: bool
 ) -> Iterator[str]:
     if not sentence.cites:
         yield "it cites no row"
@@ -138,7 +146,7 @@ def _of_sentence(
         else:
             derived.append((derivation, *made))
     ground = _Ground(cited, derived)
-    text = _without_quotations(sentence.text, cited)
+    text = _without_quotations(sentence.text, cited, marked)
     text = yield from _dates(text, ground)
     text = yield from _clocks(text, ground)
     text, named = yield from _symbols(text, ground, watched)
@@ -174,7 +182,7 @@ def _derived(derivation: Derivation, rows: Mapping[str, Row]) -> tuple[str, Deci
     return (units.pop() if units else "number"), value
 
 
-def _without_quotations(text: str, rows: Sequence[Row]) -> str:
+def _without_quotations(text: str, rows: Sequence[Row], marked: bool) -> str:
     quoted = [
         fact.value
         for row in rows
@@ -182,7 +190,8 @@ def _without_quotations(text: str, rows: Sequence[Row]) -> str:
         if fact.unit == "text" and len(fact.value) >= QUOTED
     ]
     for one in sorted(quoted, key=len, reverse=True):
-        text = text.replace(one, " ")
+        for quoted_text in (f"“{one}”", f'"{one}"') if marked else (one,):
+            text = text.replace(quoted_text, " ")
     return text
 
 

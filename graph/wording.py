@@ -61,6 +61,7 @@ def _scope_words(request: Request, figure: Row) -> str:
         str(scope.setup) if scope.setup else "",
         {1: "long", -1: "short", 0: ""}[scope.side],
         f"exit {scope.exit_reason}" if scope.exit_reason else "",
+        f"ruling {scope.ruling}" if scope.ruling and not request.measure else "",
         f"blocked by {scope.blocked_by}" if scope.blocked_by else "",
         "" if request.tool in ("lanes", "biases") else f"lane {scope.lane}",
         request.period.in_words(),
@@ -147,7 +148,8 @@ def _picked(looked: Looked) -> list[Sentence]:
     same = [row for number, row in valued if number == value]
     which = "Highest" if request.pick == "best" else "Lowest"
     if request.by:
-        start = f"{which} {name} by {request.by.replace('_', ' ')} ({scope})"
+        group = {"blocked_by": "check"}.get(request.by, request.by.replace("_", " "))
+        start = f"{which} {name} by {group} ({scope})"
         names = ", ".join(row.text(request.by) for row in same[:5])
         value_words = f"{shown(best.facts[request.measure])}{_trades_of(request, best)}"
         return [say(f"{start}: {names}: {value_words}.", whole, *same[:5])]

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quant_core.bars import Floats
+from quant_core.arrays import Floats
 from quant_core.types import Multipliers
 
 TIGHTEST_AT = 60

@@ -15,11 +15,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from quant_core.arrays import Floats as Floats
+from quant_core.arrays import Ints as Ints
 from quant_core.calendar import Calendar, new_york_days
 from quant_core.compiled import compiled
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 REASONS = (
     "accepted",

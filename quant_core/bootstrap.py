@@ -24,9 +24,10 @@ from typing import Literal
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from quant_core.bars import Floats
+from quant_core.arrays import Floats
 
 RESAMPLES = 10_000
+BOOTSTRAP_SEED = 20_250_102  # of every interval that is shown
 MINIMUM_SESSIONS = 5
 Z_975 = 1.959963984540054
 

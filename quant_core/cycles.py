@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_core.bars import Floats, Ints
+from quant_core.arrays import Floats, Ints
 from quant_core.calendar import to_datetime
 from quant_core.types import CycleRecord, State
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from quant_core.bars import Floats, Ints
+from quant_core.arrays import Floats, Ints
 from quant_core.calendar import to_minute
 from quant_core.cycles import CycleRows
 from quant_core.types import Fill

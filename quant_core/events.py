@@ -13,7 +13,8 @@ import numpy as np
 from quant_core.calendar import to_datetime
 from quant_core.compiled import compiled
 from quant_core.desk import RISK_STATES
-from quant_core.risk.plan import CHECKS, OUTCOMES
+from quant_core.risk.checks import CHECKS
+from quant_core.risk.plan import OUTCOMES
 from quant_core.types import (
     Check,
     Decision,

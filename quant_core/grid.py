@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_core.bars import Floats, Ints
+from quant_core.arrays import Floats, Ints
 from quant_core.calendar import Session
 from quant_core.parameters import StdevParameters
 

@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 
-from quant_core.bars import Floats
+from quant_core.arrays import Floats
 from quant_core.cycles import CycleRows
 from quant_core.equity import drawdown, equity_curve, gross_exposure
 from quant_core.types import Decision, Fill, LaneDay, Trade

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from quant_core.arrays import Floats
 from quant_core.backtest import (
     FILL,
     OUTCOME,
@@ -19,7 +20,6 @@ from quant_core.backtest import (
     run_sessions,
     run_through,
 )
-from quant_core.bars import Floats
 from quant_core.compiled import compiled
 from quant_core.desk import Desk
 from quant_core.events import EventLog

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quant_core.bars import Floats
+from quant_core.arrays import Floats
 
 BINS = 10
 Z_975 = 1.959963984540054

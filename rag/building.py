@@ -57,13 +57,15 @@ def build(
     progress: Progress | None = None,
 ) -> Built:
     """Bring the index to what the ledger said at `as_of`; `rebuild` replaces all that it holds."""
+    # Listed first: what somebody adds while the ledger is read is no orphan of ours.
+    held = [] if rebuild else list(index.hashes())
     expected: set[str] = set()
     documents = _counted(of_ledger(store, as_of=as_of), expected, progress)
     if rebuild:
         done, removed = index.rebuild(documents), 0
     else:
         done = index.upsert(documents)
-        removed = index.delete(_orphans(index.hashes(), expected, _runs(store)))
+        removed = index.delete(_orphans(held, expected, _runs(store)))
     return _built(done, removed, len(expected))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rag import embedded_file as file
-from rag.documents import Document, instant, moment_of
+from rag.documents import Document, Kind, instant, moment_of
 from rag.embedded_rows import documents_at, forget, kept_hashes, problems_of, read_columns, write
 from rag.embedded_view import View, refreshed
 from rag.embedded_words import ranked_by_words
@@ -164,10 +164,11 @@ class EmbeddedIndex:
             )
         return hits
 
-    def hashes(self) -> dict[str, str]:
+    def hashes(self, kind: Kind | None = None) -> dict[str, str]:
         """Content hash by document id."""
+        query = "SELECT id, content_hash FROM documents WHERE ?1 IS NULL OR kind = ?1"
         with self._connected() as connection:
-            return dict(connection.execute("SELECT id, content_hash FROM documents"))
+            return dict(connection.execute(query, (kind,)))
 
     def status(self) -> IndexStatus:
         """What it holds."""

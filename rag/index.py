@@ -150,8 +150,8 @@ class Index(Protocol):
         """
         ...
 
-    def hashes(self) -> dict[str, str]:
-        """Content hash by document id, of everything that is held."""
+    def hashes(self, kind: Kind | None = None) -> dict[str, str]:
+        """Content hash by document id, of everything that is held or of one kind."""
         ...
 
     def status(self) -> IndexStatus:

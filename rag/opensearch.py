@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from rag import opensearch_bodies as bodies
-from rag.documents import Document, instant, moment_of
+from rag.documents import Document, Kind, instant, moment_of
 from rag.index import (
     ANYTHING,
     LEAST_SIMILARITY,
@@ -198,9 +198,10 @@ class OpenSearchIndex:
             for name, score, word_rank, vector_rank in fused(by_words, by_vectors, k)
         ]
 
-    def hashes(self) -> dict[str, str]:
+    def hashes(self, kind: Kind | None = None) -> dict[str, str]:
         """Content hash by document id."""
-        return {kept["id"]: kept["content_hash"] for kept in self._all(["id", "content_hash"])}
+        held = self._all(["id", "content_hash"], kind=kind)
+        return {kept["id"]: kept["content_hash"] for kept in held}
 
     def status(self) -> IndexStatus:
         """What it holds."""
@@ -238,13 +239,15 @@ class OpenSearchIndex:
                 problems.append(f"{document.id}: its content does not have the hash it was given")
         return problems
 
-    def _all(self, names: list[str], *, excluding: bool = False) -> Iterator[Mapping[str, Any]]:
-        """The sources of all documents in order of their ids, page by page."""
+    def _all(
+        self, names: list[str], *, excluding: bool = False, kind: Kind | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        """The sources of all documents, or of one kind, in order of their ids, page by page."""
         chosen = {"excludes" if excluding else "includes": names}
         body: bodies.Body = {
             "size": _PAGE,
             "_source": chosen,
-            "query": {"match_all": {}},
+            "query": {"terms": {"kind": [kind]}} if kind else {"match_all": {}},
             "sort": [{"id": "asc"}],
         }
         while True:

@@ -18,6 +18,8 @@ class RagParameters:
     Amazon OpenSearch (`aws_service` is `es`, or `aoss` for serverless) and is Bedrock's region too.
     `dimensions` is asked of OpenAI and Titan; lexical and minilm have their own. Keys and passwords
     are never parameters: OPENAI_API_KEY, AWS's usual ones, OPENSEARCH_USERNAME and _PASSWORD.
+    While a ledger is served or a session is watched, an index that was built is brought up to it
+    every `keep_seconds`; 0 leaves that to `advisor index build`.
     """
 
     embedder: EmbedderName = "lexical"
@@ -31,6 +33,7 @@ class RagParameters:
     aws_service: Literal["es", "aoss"] = "es"
     dimensions: int = 512
     timeout_seconds: float = 30.0
+    keep_seconds: float = 5.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -50,3 +53,5 @@ class RagParameters:
             raise ValueError(
                 f"timeout_seconds must be between 0.1 and 600, not {self.timeout_seconds!r}"
             )
+        if not (math.isfinite(self.keep_seconds) and 0 <= self.keep_seconds <= 86_400):
+            raise ValueError(f"keep_seconds must be between 0 and 86400, not {self.keep_seconds!r}")

@@ -4,12 +4,15 @@ Each value is derived by a named operation from named rows (`tools.evidence.Figu
 decimals, so that an answer can be checked by making it again.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from quant_core.calendar import NEW_YORK
 from tools.evidence import Fact, Figure, Row, Unit, count, facts, key, moment, real, usd, word
+from tools.session_sums import AnalysisDay, SignalKind
 from tools.trade_sums import TradeSum
 
 Group = Literal["", "day", "symbol", "setup", "side", "exit_reason", "blocked_by", "ruling"]
@@ -19,6 +22,9 @@ _SUMMED: Mapping[str, Unit] = {
     "trades": "count", "won": "count", "lost": "count", "pnl": "usd", "gross_profit": "usd",
     "gross_loss": "usd", "fees": "usd", "shares": "count",
 }  # fmt: skip
+
+
+_SIGNAL_COUNTS = ("signals", "ordered", "skipped", *RULINGS)
 
 
 class About(NamedTuple):
@@ -89,6 +95,66 @@ def _add_means(figure: Figure, of: Sequence[Row]) -> None:
 def of_signals(about: About, rows: Sequence[Row], by: Group) -> tuple[Row, ...]:
     """Figures over signals: all of them, then each group."""
     return _grouped("signals", about, rows, by, "time", (), _signal_figures)
+
+
+def of_signal_counts(
+    about: About, groups: Mapping[str, Mapping[SignalKind, int]], by: Group
+) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """The same figures from counted signals, and the rows of counts that they are made of.
+
+    Without `by` the groups are months: those rows are no part of the answer, only its ground.
+    """
+    rows = [_counts_row(about, by or "month", name, one) for name, one in groups.items()]
+    whole = _figure("signals", about, rows)
+    for name in _SIGNAL_COUNTS:
+        whole.add(name, "sum", name, rows, "count")
+    made = whole.row()
+    return ((made, *rows) if by else (made,)), tuple(rows)
+
+
+def _counts_row(about: About, by: str, name: str, counts: Mapping[SignalKind, int]) -> Row:
+    """A group's counts as a row: they are facts."""
+    numbers = Counter[str]()
+    for kind, number in counts.items():
+        numbers["signals"] += number
+        numbers[kind.outcome] += number
+        numbers[kind.ruling] += number
+    given = facts(
+        **{by: Fact("date", name) if by == "day" else word(name)},
+        **{said: count(numbers[RULINGS.get(said, said)]) for said in _SIGNAL_COUNTS},
+    )
+    figure = _figure(
+        "signals", About(f"{about.key}:{by}={name}", {**about.facts, **given}), (),
+        name if by == "symbol" else "",
+    )  # fmt: skip
+    return figure.row()
+
+
+def of_analysis_counts(
+    about: About, months: Mapping[str, Sequence[AnalysisDay]]
+) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """The figure over analyses from counted ones, and the rows of months that it is made of."""
+    rows = [_analyses_row(about, name, days) for name, days in months.items()]
+    whole = _figure("analyses", about, rows)
+    whole.add("analyses", "sum", "analyses", rows, "count")
+    whole.add("degraded", "sum", "degraded", rows, "count")
+    whole.add("mean_confidence", "quotient", "confidence_sum/analyses", rows, "number")
+    return (whole.row(),), tuple(rows)
+
+
+def _analyses_row(about: About, month: str, days: Sequence[AnalysisDay]) -> Row:
+    number, rated = sum(one.analyses for one in days), sum(one.rated for one in days)
+    given = facts(
+        month=word(month),
+        analyses=count(number),
+        degraded=count(sum(one.degraded for one in days)),
+        # As with a mean over the analyses: one that states none makes the mean unknown.
+        confidence_sum=real(sum((one.confidence for one in days), Decimal(0)))
+        if rated == number
+        else None,
+    )
+    key = About(f"{about.key}:month={month}", {**about.facts, **given})
+    return _figure("analyses", key, ()).row()
 
 
 def of_analyses(about: About, rows: Sequence[Row]) -> tuple[Row, ...]:

@@ -18,6 +18,7 @@ from quant_core.types import Analysis, Decision, Fill, LaneDay, Order, Trade, Tr
 from tools.errors import BadInput
 from tools.evidence import Row
 from tools.records_as_rows import as_rows
+from tools.session_sums import AnalysisDay, AnalysisSums, SignalDay, SignalSums
 from tools.store import codec
 from tools.store.holdings import Holdings
 from tools.store.paging import Entry, Pages, Place, RunPlace, Span
@@ -38,12 +39,14 @@ class Reads:
     pages: Pages
     holdings: Holdings
     sums: TradeSums
+    signals: SignalSums
+    analyses: AnalysisSums
 
     @classmethod
     def of(cls, store: Store) -> "Reads":
         """The reads of a store, which stays the caller's to close."""
         pages = Pages(store)
-        return cls(pages, Holdings(store), TradeSums(pages))
+        return cls(pages, Holdings(store), TradeSums(pages), SignalSums(pages), AnalysisSums(pages))
 
 
 @dataclass(slots=True)
@@ -117,6 +120,25 @@ class LaneReads:
             if (not first or day >= first) and (not last or day <= last)
         ]
         return found
+
+    def signal_sums(self, lane: str, first: date | None, last: date | None) -> list[SignalDay]:
+        """The signals of each session that had ended, counted."""
+        days = self.reads.signals.sessions(self._place(lane), self.days(lane))
+        return [one for one in days if _between(one.day, first, last)]
+
+    def analysis_sums(self, lane: str, first: date | None, last: date | None) -> list[AnalysisDay]:
+        """The analyses of each session that had ended, counted."""
+        days = self.reads.analyses.sessions(self._place(lane), self.days(lane))
+        return [one for one in days if _between(one.day, first, last)]
+
+    def running(
+        self, kind: type[R], lane: str, make: Callable[[str, R], Row], first: date | None,
+        last: date | None,
+    ) -> list[Row]:  # fmt: skip
+        """The records since the last session that had ended, as rows; they are of the dates too."""
+        days = self.days(lane)
+        rows = self._rows(kind, lane, make, Span(days[-1].seq if days else 0), None)
+        return [row for row in rows if _between(_day_of(row), first, last)]
 
     def fills_of_holdings(self, lane: str, moment: datetime) -> list[Fill]:
         """The fills that what was held at a moment may be made of, in order.
@@ -209,6 +231,14 @@ class LaneReads:
             self._kept[name] = read()
         found: T = self._kept[name]
         return found
+
+
+def _between(day: date, first: date | None, last: date | None) -> bool:
+    return not ((first and day < first) or (last and day > last))
+
+
+def _day_of(row: Row) -> date:
+    return datetime.fromisoformat(row.text("time")).astimezone(NEW_YORK).date()
 
 
 def _date(day: Entry[LaneDay]) -> date:

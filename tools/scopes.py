@@ -13,6 +13,7 @@ from quant_core.types import ExitReason, Setup
 from tools.evidence import Fact, Row, facts, word
 from tools.figures import About
 from tools.records_as_rows import SIDES
+from tools.session_sums import SignalKind
 from tools.trade_sums import Kind
 
 Ruling = Literal["approve", "reduce", "veto", "abstain"]
@@ -115,6 +116,19 @@ def holds_kind(kind: Kind, scope: Scope) -> bool:
         "side": SIDES[scope.side] if scope.side else None,
         "outcome": scope.outcome,
         "exit_reason": scope.exit_reason,
+    }
+    return (not scope.symbols or kind.symbol in scope.symbols) and all(
+        value is None or getattr(kind, name) == str(value) for name, value in wanted.items()
+    )
+
+
+def holds_signal_kind(kind: SignalKind, scope: Scope) -> bool:
+    """Whether signals of a kind are in the scope, as far as kinds tell."""
+    wanted = {
+        "setup": scope.setup,
+        "side": SIDES[scope.side] if scope.side else None,
+        "ruling": scope.ruling,
+        "blocked_by": scope.blocked_by,
     }
     return (not scope.symbols or kind.symbol in scope.symbols) and all(
         value is None or getattr(kind, name) == str(value) for name, value in wanted.items()

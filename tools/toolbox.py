@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from quant_core.calendar import NEW_YORK, to_datetime, xnys
 from quant_core.types import Analysis, DailyBias, Decision, Fill, LaneDay, Trade, Transition
 from tools import figures, records_as_rows
+from tools.counting import analyses_counted, signals_counted
 from tools.evidence import Row
 from tools.lane_reads import MARKET, MOST_RECORDS, LaneReads, Reads
 from tools.records_as_rows import MINUTE
@@ -33,7 +34,16 @@ from tools.scopes import (
     within,
 )
 from tools.store import Store
-from tools.trade_sums import EVERY, NONE, Session, TooManyRecords, TradeSum, Want, wanted_days
+from tools.trade_sums import (
+    EVERY,
+    NONE,
+    Session,
+    TooManyRecords,
+    TradeSum,
+    Want,
+    days_that_hold,
+    wanted_days,
+)
 
 MANY, MOST = 500, 1_000  # trades: more are added up by session; more are not listed
 CENT = Decimal("0.01")
@@ -68,7 +78,7 @@ class Found:
 class Toolbox:
     """The tools over one run of an open ledger, as of a moment. Reads are kept for its life.
 
-    Figures over more than `many` trades are made of the sums of sessions.
+    Figures over more than `many` records are made of the sums of sessions.
     """
 
     store: Store
@@ -97,8 +107,10 @@ class Toolbox:
         return self._lane_reads.sessions(lane)
 
     def warm(self, lane: str) -> None:
-        """Add up what questions about many trades of a lane would wait for."""
+        """Add up what questions about many records of a lane would wait for."""
         self._lane_reads.trade_sums(lane, None, None)
+        self._lane_reads.signal_sums(lane, None, None)
+        self._lane_reads.analysis_sums(lane, None, None)
 
     # Tools
 
@@ -115,24 +127,36 @@ class Toolbox:
         made = figures.of_trades(about(scope), rows, by, dates)
         return Found(figures=made, rows=tuple(rows), conflicts=self._conflicts(scope, rows))
 
-    def signals(self, scope: Scope, by: figures.Group = "") -> Found:
-        """Signals with plan and verdict, and how many were ordered, reduced, vetoed, refused."""
+    def signals(self, scope: Scope, by: figures.Group = "", want: Want = EVERY) -> Found:
+        """Signals with plan and verdict, and how many were ordered, reduced, vetoed, refused.
+
+        Many of them are counted by session, and only those records are found that are wanted.
+        """
+        if want != EVERY and self._many_signals(scope):
+            return self._counted(scope, by, want, "")
         rows = self._signals(scope)
         return Found(
             figures=figures.of_signals(about(scope), rows, by), rows=tuple(rows),
             conflicts=_repeated(rows),
         )  # fmt: skip
 
-    def skipped(self, scope: Scope, by: figures.Group = "") -> Found:
+    def skipped(self, scope: Scope, by: figures.Group = "", want: Want = EVERY) -> Found:
         """Signals that were not ordered, with the check or the verdict that refused them."""
+        if want != EVERY and self._many_signals(scope):
+            return self._counted(scope, by, want, "skipped")
         rows = [row for row in self._signals(scope) if row.text("outcome") == "skipped"]
         return Found(
             figures=figures.of_signals(about(scope, "skipped"), rows, by), rows=tuple(rows),
             conflicts=_repeated(rows),
         )  # fmt: skip
 
-    def analyses(self, scope: Scope) -> Found:
+    def analyses(self, scope: Scope, want: Want = EVERY) -> Found:
         """Market analyses with their multipliers, confidence and reasons."""
+        if want == NONE and not (scope.after or scope.before):
+            months = analyses_counted(self._lane_reads, scope)
+            if sum(one.analyses for days in months.values() for one in days) > self.many:
+                made, basis = figures.of_analysis_counts(about(scope), months)
+                return Found(figures=made, basis=basis)
         everything = self._rows(Analysis, scope, records_as_rows.analysis)
         rows = [row for row in everything if scope.holds(at(row, "time"))]
         return Found(figures=figures.of_analyses(about(scope), rows), rows=tuple(rows))
@@ -224,6 +248,24 @@ class Toolbox:
         made, basis = figures.of_trade_sums(about(scope), groups, by)
         days = wanted_days(sessions, want)
         rows = [row for day in days for row in self._trades(replace(scope, first=day, last=day))]
+        return Found(figures=made, rows=tuple(rows), basis=basis)
+
+    def _many_signals(self, scope: Scope) -> bool:
+        """Whether signals are better counted than looked at; only the counts know no hours."""
+        days = self._lane_reads.days_within(scope.lane, scope.first, scope.last)
+        many = sum(one.record.signals for one in days) > self.many
+        return many and not (scope.after or scope.before)
+
+    def _counted(self, scope: Scope, by: figures.Group, want: Want, outcome: str) -> Found:
+        """What `signals` and `skipped` find, from the counts of sessions."""
+        groups, held = signals_counted(self._lane_reads, scope, by, outcome)
+        made, basis = figures.of_signal_counts(about(scope, outcome), groups, by)
+        rows = [
+            row
+            for day in days_that_hold(held, want)
+            for row in self._signals(replace(scope, first=day, last=day))
+            if outcome in ("", row.text("outcome"))
+        ]
         return Found(figures=made, rows=tuple(rows), basis=basis)
 
     def _signals(self, scope: Scope) -> list[Row]:

@@ -5,24 +5,21 @@ setup, side, exit, outcome) is what a question may filter or group by. Only hour
 not among it. The sums are exact decimals: the same figures as over the trades themselves.
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
-from quant_core.types import LaneDay, Trade
+from quant_core.types import ExitReason, LaneDay, Setup, Trade
 from tools.errors import BadInput
 from tools.evidence import exact
 from tools.records_as_rows import MINUTE, SIDES
+from tools.session_sums import ALWAYS, SessionSums
 from tools.store import codec
-from tools.store.paging import Entry, Pages, Place, Span
+from tools.store.paging import Entry, Place, Span
 
-_MOST_LANES = 8
-_AT_ONCE = 50
-_ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)  # the caller knows that these sessions were over
 NOTHING = Decimal(0)
 
 
@@ -112,7 +109,19 @@ def summed(trades: Sequence[Trade]) -> dict[Kind, TradeSum]:
             found[kind].add(value)
         else:
             found[kind] = value
+    # Trades of one kind all won or all lost: one object says both, in forty thousand sums.
+    for kind, value in found.items():
+        if kind.outcome == "won":
+            value.gross_profit = value.pnl
+        elif kind.outcome == "lost":
+            value.gross_loss = value.pnl
     return found
+
+
+@lru_cache(maxsize=4096)
+def _kind(symbol: str, setup: Setup, side: int, exit_reason: ExitReason, outcome: str) -> Kind:
+    """The same object for every session: there are few kinds, and they are kept by session."""
+    return Kind(symbol, str(setup), SIDES[side], str(exit_reason), outcome)
 
 
 def _one(one: Trade) -> tuple[Kind, TradeSum]:
@@ -120,7 +129,7 @@ def _one(one: Trade) -> tuple[Kind, TradeSum]:
     risk = abs(exact(one.entry_price) - exact(one.stop)) * one.quantity
     rated = bool(risk) and not risk.is_nan()
     outcome = "won" if pnl > 0 else "lost" if pnl < 0 else "flat"
-    kind = Kind(one.symbol, str(one.setup), SIDES[one.side], str(one.exit_reason), outcome)
+    kind = _kind(one.symbol, one.setup, one.side, one.exit_reason, outcome)
     return kind, TradeSum(
         trades=1, won=int(pnl > 0), lost=int(pnl < 0), pnl=pnl,
         gross_profit=max(pnl, NOTHING), gross_loss=min(pnl, NOTHING), fees=exact(one.fees),
@@ -130,42 +139,13 @@ def _one(one: Trade) -> tuple[Kind, TradeSum]:
     )  # fmt: skip
 
 
-@dataclass(slots=True)
-class _Lane:
-    through: int = 0
-    sessions: list[Session] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-class TradeSums:
-    """The sums of every closed session of the lanes that were asked about."""
-
-    def __init__(self, pages: Pages) -> None:
-        """Nothing is read before it is asked for."""
-        self._pages = pages
-        self._lock = threading.Lock()
-        self._lanes: OrderedDict[tuple[Any, ...], _Lane] = OrderedDict()
-
-    def sessions(self, place: Place, days: Sequence[Entry[LaneDay]]) -> list[Session]:
-        """The sums of the first sessions of a lane, which `days` closed; those are kept."""
-        key = (place.key, place.run.created_at, place.lane)
-        with self._lock:
-            lane = self._lanes.setdefault(key, _Lane())
-            self._lanes.move_to_end(key)
-            if len(self._lanes) > _MOST_LANES:
-                self._lanes.popitem(last=False)
-        with lane.lock:
-            missing = days[len(lane.sessions) :]
-            for first in range(0, len(missing), _AT_ONCE):
-                block = missing[first : first + _AT_ONCE]
-                lane.sessions += self._read(place, lane.through, block)
-                lane.through = block[-1].seq
-            return lane.sessions[: len(days)]
+class TradeSums(SessionSums[Session]):
+    """Trades added up by session and kind."""
 
     def _read(self, place: Place, after: int, days: Sequence[Entry[LaneDay]]) -> Iterator[Session]:
         """A few sessions, from their trades."""
         trades = self._pages.following(
-            codec.TRADES, place, as_of=_ALWAYS, span=Span(after, days[-1].seq)
+            codec.TRADES, place, as_of=ALWAYS, span=Span(after, days[-1].seq)
         )
         closing = iter(days)
         day = next(closing)
@@ -190,11 +170,17 @@ def wanted_days(sessions: Sequence[Session], want: Want) -> list[date]:
     number = sum(one.trades for _, one in traded)
     if want.which == "every":
         raise TooManyRecords(f"That is about {number:,} trades; to see each, name fewer days")
-    many = 0 if want.which == "none" else want.many
+    return days_that_hold([(day, one.trades) for day, one in traded], want)
+
+
+def days_that_hold(numbers: Sequence[tuple[date, int]], want: Want) -> list[date]:
+    """The newest or oldest sessions that hold so many records, in order; none for other wants."""
+    many = want.many if want.which in ("newest", "oldest") else 0
     found: list[date] = []
-    for day, one in traded if want.which == "oldest" else reversed(traded):
+    for day, number in numbers if want.which == "oldest" else reversed(numbers):
         if many <= 0:
             break
-        found.append(day)
-        many -= one.trades
+        if number:
+            found.append(day)
+            many -= number
     return sorted(found)

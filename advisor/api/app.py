@@ -17,11 +17,11 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 
 from advisor import __version__
 from advisor.api import problems, schemas
+from advisor.api.answers import COMPRESS_FROM, FAST
 from advisor.api.gate import Gate
 from advisor.api.parts import Parts
 from advisor.api.routes import control, market, money, quality, records, stream, system, talk
 
-COMPRESS_FROM = 1_000
 THREADS = 6
 _DESCRIPTION = """
 Everything an advisor's ledger holds, for a portfolio site, a dashboard or a script. It only reads,
@@ -56,7 +56,7 @@ def create_app(parts: Parts) -> FastAPI:
     for module in (records, money, quality, market, stream, talk, control, system):
         app.include_router(module.router, dependencies=keyed)
     app.include_router(system.open_router)
-    app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_FROM, compresslevel=1)
+    app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_FROM, compresslevel=FAST)
     app.add_middleware(Gate, parts=parts)
     app.add_middleware(
         CORSMiddleware,

@@ -87,7 +87,8 @@ class LedgerChat:
 
     def prepare(self) -> None:
         """Load what the first question would wait for: the machine, the calendar, the sums."""
-        MACHINE.graph()
+        if self._model is not None:
+            MACHINE.graph()
         with contextlib.suppress(ProblemError):
             found = self._view.run(None)
             moment = self._moment(found, LATEST)

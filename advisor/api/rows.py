@@ -180,6 +180,22 @@ def signal(entry: Entry[types.Decision]) -> schemas.Signal:
     )
 
 
+def verdict(entry: Entry[types.Decision]) -> schemas.SignalVerdict:
+    """A verdict on its own; the decision must have one."""
+    one, given = entry.record.signal, _verdict(entry.record.verdict)
+    assert given is not None, f"signal {entry.seq} has no verdict"
+    return schemas.SignalVerdict(
+        **dict(given),
+        id=entry.seq,
+        known_at=entry.at,
+        symbol=one.symbol,
+        time=one.start,
+        setup=one.setup.value,
+        side=_side(one.side),
+        quantity=entry.record.plan.quantity,
+    )
+
+
 def _verdict(one: types.Verdict | None) -> schemas.Verdict | None:
     if one is None:
         return None

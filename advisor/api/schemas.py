@@ -417,6 +417,18 @@ class Signal(Answer):
     verdict: Verdict | None = Field(description="null: nobody was asked.")
 
 
+class SignalVerdict(Verdict):
+    """A verdict with the signal that it is about; `id` is the signal's."""
+
+    id: RecordId
+    known_at: datetime
+    symbol: str = Field(examples=["NVDA"])
+    time: datetime = Field(description="The bar whose close triggered.")
+    setup: Setup
+    side: Side
+    quantity: int = Field(description="Shares that were ordered in the end; 0 for none.")
+
+
 class Transition(Answer):
     """A symbol was armed, or went back to idle without a trigger."""
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The index of everything that was decided: build, search, verify.")
 
 _Run = Annotated[
-    str, typer.Argument(help="Folder of a run with its ledger, a ledger file, or a database URL.")
+    str | None,
+    typer.Argument(
+        help="Folder of a run, a ledger file, or a database URL; default: the settings' ledger, "
+        "or the newest below ./out."
+    ),
 ]
 _Index = Annotated[
     str | None,
@@ -33,7 +37,7 @@ _SHOWN = 5
 
 @app.command()
 def build(
-    run_dir: _Run,
+    run_dir: _Run = None,
     index: _Index = None,
     embedder: _Embedder = None,
     rebuild: Annotated[
@@ -45,26 +49,29 @@ def build(
     """Bring the index to what the ledger says; what is there already is left alone."""
     from rag.building import build as bring
 
-    with _ledger(run_dir, config) as store:
-        folder = _beside(run_dir)
+    place = _named(run_dir, config)
+    with _ledger(place, config) as store:
+        folder = _beside(place)
         opened = _open(index, embedder, config, folder, create=True, replacing=rebuild)
         try:
             with console().status("Indexing …"):
                 done = bring(opened, store, as_of=_now(), rebuild=rebuild)
-            place, maker = opened.status().place, opened.status().embedder
+            where, maker = opened.status().place, opened.status().embedder
         finally:
             opened.close()
     if json:
-        print_json({"index": place, "embedder": maker, **asdict(done)})
+        print_json({"index": where, "embedder": maker, **asdict(done)})
     console().print(
         f"{done.documents:,} documents: {done.added:,} added, {done.changed:,} changed, "
-        f"{done.unchanged:,} unchanged, {done.removed:,} removed. Index: {place} ({maker})"
+        f"{done.unchanged:,} unchanged, {done.removed:,} removed. Index: {where} ({maker})"
     )
 
 
 @app.command()
 def export(
-    run_dir: _Run,
+    run_dir: Annotated[
+        str, typer.Argument(help="Folder of a run with its ledger, a ledger file, or a URL.")
+    ],
     place: Annotated[str, typer.Argument(help="A folder of a bucket: s3://bucket/folder.")],
     config: _Config = None,
     json: _Json = False,
@@ -120,7 +127,7 @@ def status(
 
 @app.command()
 def verify(
-    run_dir: _Run,
+    run_dir: _Run = None,
     index: _Index = None,
     embedder: _Embedder = None,
     config: _Config = None,
@@ -129,8 +136,9 @@ def verify(
     """Compare the index with the ledger; exit code 5 when they differ."""
     from rag.building import compare
 
-    with _ledger(run_dir, config) as store:
-        opened = _open(index, embedder, config, _beside(run_dir))
+    place = _named(run_dir, config)
+    with _ledger(place, config) as store:
+        opened = _open(index, embedder, config, _beside(place))
         try:
             found = compare(opened, store, as_of=_now())
         finally:
@@ -210,6 +218,13 @@ def _explain_nothing(index: "Index", where: "Filters") -> None:
             names = ", ".join(list(known)[:20]) or "none"
             raise NoData(f"the index has no {word} {', '.join(unknown)}; it has {names}")
     raise NoData("nothing was known then that fits; ask as of a later moment, or with less")
+
+
+def _named(run_dir: str | None, config: Path | None) -> str:
+    from advisor.ledgers import named_or_newest
+    from advisor.settings import load_settings
+
+    return named_or_newest(run_dir, load_settings(config))
 
 
 def _ledger(place: str, config: Path | None) -> "Store":

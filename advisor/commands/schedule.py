@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from advisor.settings import Settings
     from quant_core.calendar import Session
 
-app = typer.Typer(help="Premarket at 08:30 New York, session start and end: sessions only.")
+app = typer.Typer(
+    help="Premarket at 08:30 New York, session start and end, nightly: sessions only."
+)
 _Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
 STOPPING_SECONDS = 10.0
 
@@ -79,8 +81,8 @@ def run(config: _Config = None) -> None:
     lines = {name: line for name, line in _lines(settings).items() if line}
     if not lines:
         raise BadInput(
-            "there is nothing to run: set a command for premarket, session_start or session_end "
-            "under [schedule] in advisor.toml; `advisor schedule` lists when each is due"
+            "there is nothing to run: set a command for premarket, session_start, session_end or "
+            "nightly under [schedule] in advisor.toml; `advisor schedule` lists when each is due"
         )
     # It would say in its own words what is said here.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)

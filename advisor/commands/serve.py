@@ -45,6 +45,7 @@ def serve(
     ] = True,
 ) -> None:
     """Serve dashboard, REST API and OpenAPI document over a ledger, also while it is written."""
+    from advisor.ledgers import named_or_newest
     from advisor.settings import load_settings
     from advisor.telemetry import logs
 
@@ -55,7 +56,7 @@ def serve(
     settings = settings.model_copy(update={"telemetry": watched})
     address = host or settings.api.host
     public = not address.startswith(LOOPBACK)
-    place = _ledger(ledger, settings)
+    place = named_or_newest(ledger, settings)
     with _listening(address, settings.api.port if port is None else port) as listener:
         _run(
             place, settings, config, listener, address,
@@ -83,6 +84,7 @@ def _run(
     from advisor.api.parts import Parts
     from advisor.api.view import LedgerView
     from advisor.control import Control
+    from advisor.keeping import Keeping
     from advisor.ledgers import folder_of, open_ledger
     from advisor.secrets import provide_keys
     from advisor.telemetry.serving import served
@@ -109,6 +111,8 @@ def _run(
             chat=chat, control=Control(folder) if folder else None, folder=folder, public=public,
         )  # fmt: skip
         stack.enter_context(served(parts.metrics.registry, settings.telemetry))
+        if folder is not None:
+            stack.enter_context(Keeping(Path(place), settings.rag))
         keyed = public or bool(keys.listed())
         application: Any = create_app(parts)
         if ui:
@@ -173,7 +177,7 @@ def _require_packages(*, ui: bool) -> None:
 
     from tools.errors import NotConfigured
 
-    for package in ("fastapi", "uvicorn", "prometheus_client", "langgraph"):
+    for package in ("fastapi", "uvicorn", "prometheus_client"):
         if find_spec(package) is None:
             raise NotConfigured(
                 f"advisor serve needs the package {package}: pip install -e '.[api]'"
@@ -184,23 +188,6 @@ def _require_packages(*, ui: bool) -> None:
                 f"the dashboard needs the package {package}: pip install -e '.[ui]'; "
                 "--no-ui serves the API alone"
             )
-
-
-def _ledger(named: str | None, settings: "Settings") -> str:
-    """Where the ledger is."""
-    from advisor.ledgers import ledger_at
-    from tools.errors import NoData
-    from tools.store.dialect import LEDGER_FILE
-
-    if named is not None or settings.ledger.url is not None:
-        return ledger_at(named, settings)
-    found = [*Path().glob(LEDGER_FILE), *Path("out").rglob(LEDGER_FILE)]
-    if not found:
-        raise NoData(
-            f"there is no {LEDGER_FILE} below ./out; make one with `advisor demo`, or name one "
-            "with --ledger"
-        )
-    return str(max(found, key=lambda path: path.stat().st_mtime))
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.evaluation.calls import Latency, SessionCost
-from advisor.summary import BOOTSTRAP_SEED
 from quant_core.authority import Authority
 from quant_core.bars import Floats
-from quant_core.bootstrap import MINIMUM_SESSIONS, PairedDifference, paired_difference
+from quant_core.bootstrap import (
+    BOOTSTRAP_SEED,
+    MINIMUM_SESSIONS,
+    PairedDifference,
+    paired_difference,
+)
 from quant_core.scoring import Scores
 
 LUCK = "not distinguishable from luck"

@@ -20,9 +20,8 @@ import numpy as np
 
 from advisor.evaluation.again import FollowedAnalysis, FollowedSignal
 from advisor.evaluation.findings import FailureCount, Forecasts, Ruling, verdict
-from advisor.summary import BOOTSTRAP_SEED
 from quant_core.bars import Floats
-from quant_core.bootstrap import paired_difference
+from quant_core.bootstrap import BOOTSTRAP_SEED, paired_difference
 from quant_core.calendar import NEW_YORK
 from quant_core.scoring import score
 from quant_core.types import Analysis, Status, Verdict

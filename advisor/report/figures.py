@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from advisor.results import LaneResult, ReplayResult
-from advisor.summary import BOOTSTRAP_SEED, daily_results
-from quant_core.bootstrap import MINIMUM_SESSIONS, PairedDifference, paired_difference
+from advisor.summary import daily_results
+from quant_core.bootstrap import (
+    BOOTSTRAP_SEED,
+    MINIMUM_SESSIONS,
+    PairedDifference,
+    paired_difference,
+)
 
 Tone = Literal["gain", "loss", "plain", "warn"]
 DASH = "–"

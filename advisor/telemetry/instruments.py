@@ -13,7 +13,7 @@ from prometheus_client import (
 
 from advisor.telemetry.names import METRICS, Metric
 
-disable_created_metrics()  # a series beside each that nobody asks for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each that nobody asks for
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 

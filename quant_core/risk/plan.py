@@ -12,33 +12,8 @@ import numpy as np
 
 from quant_core.compiled import compiled
 from quant_core.desk import ACTIVE, CLEAR, NOT_CONFIGURED
+from quant_core.risk.checks import CHECKS
 
-CHECKS = (
-    "risk_state",
-    "session_window",
-    "atr_5m_known",
-    "bar_age",
-    "z_age",
-    "average_volume",
-    "spread",
-    "earnings_blackout",
-    "reward_risk",
-    "daily_loss",
-    "daily_loss_percent",
-    "positions",
-    "trades_per_day",
-    "trades_per_symbol",
-    "orders_per_minute",
-    "cvar_95",
-    "risk_per_trade",
-    "position_size",
-    "symbol_exposure",
-    "sector_exposure",
-    "total_exposure",
-    "open_risk",
-    "validation",
-    "quantity",
-)
 (
     RISK_STATE, SESSION_WINDOW, ATR_KNOWN, BAR_AGE, Z_AGE, AVERAGE_VOLUME, SPREAD, EARNINGS,
     REWARD_RISK, DAILY_LOSS, DAILY_LOSS_PERCENT, POSITIONS, TRADES_PER_DAY, TRADES_PER_SYMBOL,

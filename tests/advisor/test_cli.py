@@ -421,12 +421,16 @@ def test_steps_of_the_machines_are_told_on_stderr_and_results_alone_on_stdout(  
     assert len([line for line in lines if ": bound" in line]) == 26
 
 
-def test_the_schedule_lists_what_is_due_and_says_when_there_is_nothing_to_run(advisor) -> None:  # type: ignore[no-untyped-def]
-    code, out, _ = advisor("schedule", "--next", "3", "--json")
+def test_the_schedule_lists_what_is_due_and_says_when_there_is_nothing_to_run(  # type: ignore[no-untyped-def]
+    advisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, _ = advisor("schedule", "--next", "4", "--json")
     assert code == 0
-    rows = json.loads(out)
-    assert {row["job"] for row in rows} == {"premarket", "session_start", "session_end"}
-    assert rows == sorted(rows, key=lambda row: row["due"])
+    commands = {row["job"]: row["command"] for row in json.loads(out)}
+    nothing = dict.fromkeys(("premarket", "session_start", "session_end"))
+    assert commands == {**nothing, "nightly": "advisor index build"}
+    assert json.loads(out) == sorted(json.loads(out), key=lambda row: row["due"])
+    monkeypatch.setenv("ADVISOR_SCHEDULE__NIGHTLY", "")
     code, out, err = advisor("schedule", "run")
     assert (code, out) == (2, "")
     assert "under [schedule] in advisor.toml" in err

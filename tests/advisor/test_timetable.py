@@ -8,7 +8,7 @@ import pytest
 from advisor.timetable import TIMETABLE, due, session_of, upcoming
 from quant_core.calendar import NEW_YORK
 
-PREMARKET, START, END = TIMETABLE
+PREMARKET, START, END, NIGHTLY = TIMETABLE
 
 
 def new_york(*when: int) -> datetime:
@@ -31,6 +31,17 @@ def test_thanksgiving_is_left_out_and_the_day_after_ends_early() -> None:
     ]  # fmt: skip
 
 
+def test_the_night_begins_at_the_same_hour_of_a_half_day_and_ends_before_midnight() -> None:
+    after = new_york(2025, 11, 27, 12, 0)  # Thanksgiving, then a half-day
+    assert days(NIGHTLY, after, 2) == [
+        (date(2025, 11, 28), "11-28 20:15"), (date(2025, 12, 1), "12-01 20:15"),
+    ]  # fmt: skip
+    latest = new_york(2025, 11, 28, 20, 15) + NIGHTLY.grace
+    found = session_of(latest)
+    assert found is not None
+    assert found.date == date(2025, 11, 28)
+
+
 @pytest.mark.parametrize(
     ("friday", "before", "after"),
     [
@@ -48,9 +59,10 @@ def test_half_past_eight_stays_half_past_eight_when_clocks_change(
 
 
 def test_the_year_turns() -> None:
-    found = list(islice(upcoming(new_york(2025, 12, 31, 12, 0)), 3))
+    found = list(islice(upcoming(new_york(2025, 12, 31, 12, 0)), 4))
     assert [(one.name, f"{one.moment:%Y-%m-%d %H:%M}") for one in found] == [
         ("session_end", "2025-12-31 16:00"),
+        ("nightly", "2025-12-31 20:15"),
         ("premarket", "2026-01-02 08:30"),
         ("session_start", "2026-01-02 09:30"),
     ]

@@ -85,7 +85,7 @@ def test_the_day_after_a_holiday() -> None:
     tuesday = datetime(2025, 1, 21, 15, 0, tzinfo=UTC)
     found = read_periods("yesterday", tuesday, CALENDAR).periods[0]
     assert found.in_words() == "2025-01-17"
-    assert "2025-01-20 was no session" in found.note
+    assert found.note == "yesterday was no session; the last one before it was 2025-01-17"
 
 
 def test_before_the_open_the_last_sessions_are_those_that_have_begun() -> None:

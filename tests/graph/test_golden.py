@@ -103,7 +103,12 @@ def test_golden(one: dict[str, Any], january: January, wired: Wiring) -> None:
 
 @pytest.mark.parametrize(
     "one",
-    [one for one in ANSWERED if one.get("from") in ("trades", "baseline", "placebo")],
+    [
+        one
+        for one in ANSWERED
+        if one.get("from")
+        in ("trades", "baseline", "placebo", "signals", "verdicts", "skipped", "analyses")
+    ],
     ids=lambda one: re.sub(r"\W+", "-", one["ask"])[:60],
 )
 def test_golden_from_sums(one: dict[str, Any], january: January, wired: Wiring) -> None:

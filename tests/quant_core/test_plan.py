@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from quant_core.desk import HALTED, REDUCING, Desk
 from quant_core.events import plan_of
 from quant_core.parameters import FillRules, RiskLimits, StdevParameters, pack
-from quant_core.risk.plan import CHECKS, exposures, plan_entry
+from quant_core.risk.checks import CHECKS
+from quant_core.risk.plan import exposures, plan_entry
 from quant_core.types import Plan
 from tests.quant_core.worlds import LIFTED, NAN, NEXT_DAY, Day, long_day
 

@@ -39,6 +39,18 @@ _CHAIN = tables.of(tables.Decisions)
 _LANES = tables.of(tables.Lanes)
 _RUNS = tables.of(tables.Runs)
 _CYCLES = tables.of(tables.Cycles)
+# Looked up for every request: built once, because building costs more than running.
+_NEWEST = select(_RUNS.c.run_id).order_by(_RUNS.c.id.desc()).limit(1)
+_LANES_OF = (
+    select(_LANES.c.lane, _LANES.c.symbols, _LANES.c.hash, _LANES.c.seq, _LANES.c.open_rows)
+    .where(_LANES.c.run == bindparam("run"))
+    .order_by(_LANES.c.lane)
+)
+_HEAD = select(_CHAIN.c.at).where(
+    _CHAIN.c.run == bindparam("run"),
+    _CHAIN.c.lane == bindparam("lane"),
+    _CHAIN.c.seq == bindparam("seq"),
+)
 _moment = Moment()
 END = 2**62
 
@@ -96,6 +108,7 @@ class Pages:
         """Over a store, which stays the caller's to close."""
         self._store = store
         self._statements: dict[tuple[str, tuple[str, ...], bool], Statement] = {}
+        self._columns: dict[tuple[str, tuple[str, ...]], Select[Any]] = {}
 
     # Where
 
@@ -107,22 +120,11 @@ class Pages:
         """A run and its lanes; the newest run without a name. NoData when there is none."""
         with self._store.reading() as connection:
             if run_id is None:
-                newest = select(_RUNS.c.run_id).order_by(_RUNS.c.id.desc()).limit(1)
-                run_id = connection.execute(newest).scalar()
+                run_id = connection.execute(_NEWEST).scalar()
                 if run_id is None:
                     raise NoData("the ledger has no run at all")
             kept = runs.get(connection, run_id)
-            rows = connection.execute(
-                select(
-                    _LANES.c.lane,
-                    _LANES.c.symbols,
-                    _LANES.c.hash,
-                    _LANES.c.seq,
-                    _LANES.c.open_rows,
-                )
-                .where(_LANES.c.run == kept.key)
-                .order_by(_LANES.c.lane)
-            ).all()
+            rows = connection.execute(_LANES_OF, {"run": kept.key}).all()
         lanes = {
             row.lane: Place(
                 key=kept.key,
@@ -136,6 +138,14 @@ class Pages:
         }
         heads = {row.lane: row.hash for row in rows}
         return RunPlace(key=kept.key, run=kept.run, lanes=lanes, heads=heads)
+
+    def head_known_at(self, place: Place) -> datetime | None:
+        """When the newest record of a lane became known; None for a lane without records."""
+        with self._store.reading() as connection:
+            moment: datetime | None = connection.execute(
+                _HEAD, {"run": place.key, "lane": place.lane, "seq": place.head}
+            ).scalar()
+            return moment
 
     # Records
 
@@ -178,8 +188,10 @@ class Pages:
         span: Span = Span(),  # noqa: B008  (immutable)
     ) -> list[Any]:  # fmt: skip
         """Some columns of all records in a span known at `as_of`, in order, as they are stored."""
-        table = kind.table
-        chosen: Any = select(*[type_coerce(table.c[name], Text()) for name in names])
+        table, key = kind.table, (kind.name, tuple(names))
+        if key not in self._columns:
+            chosen: Any = select(*[type_coerce(table.c[name], Text()) for name in names])
+            self._columns[key] = _known(chosen, kind).order_by(table.c.seq)
         values = {
             "run": place.key,
             "lane": place.lane,
@@ -188,8 +200,7 @@ class Pages:
             "as_of": as_of,
         }
         with self._store.reading() as connection:
-            clause = _known(chosen, kind).order_by(table.c.seq)
-            return list(connection.execute(clause, values))
+            return list(connection.execute(self._columns[key], values))
 
     def _records(
         self,

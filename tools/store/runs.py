@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from tools.errors import NoData
 from tools.store import tables
 
 _RUNS = tables.of(tables.Runs)
 _LANES = tables.of(tables.Lanes)
+_NAMED = select(_RUNS).where(_RUNS.c.run_id == bindparam("run_id"))
 Heads = dict[str, str]
 
 
@@ -57,7 +58,7 @@ def finished(run: Run) -> Run:
 
 def find(connection: Connection, run_id: str) -> KeptRun | None:
     """A run by its name."""
-    row = connection.execute(select(_RUNS).where(_RUNS.c.run_id == run_id)).mappings().first()
+    row = connection.execute(_NAMED, {"run_id": run_id}).mappings().first()
     return None if row is None else _kept(row)
 
 

@@ -24,8 +24,7 @@ from advisor.api.asking import (
 )
 from advisor.api.sums import CallSum, TradeSum
 from advisor.api.view import LedgerView, Scope, minutes_of
-from advisor.summary import BOOTSTRAP_SEED
-from quant_core.bootstrap import paired_difference
+from quant_core.bootstrap import BOOTSTRAP_SEED, paired_difference
 from quant_core.calendar import NEW_YORK, to_datetime
 from quant_core.equity import equity_curve
 from tools.store import codec

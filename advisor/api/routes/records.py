@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -42,6 +42,7 @@ _CALL = {
     "cost_usd": "cost_usd",
     "latency": "latency_seconds",
 }
+Ruling = Literal["approve", "reduce", "veto", "abstain"]
 _ALERTS = ("risk", "analysis", "signal", "bias", "market_context")
 
 
@@ -101,8 +102,7 @@ def signals(
     request: Request, view: TheView, scope: TheScope, start_date: StartDate = None,
     end_date: EndDate = None, symbol: Symbol = None,
     ruling: Annotated[
-        Literal["approve", "reduce", "veto", "abstain"] | None,
-        Query(description="Only signals with this verdict."),
+        Ruling | None, Query(description="Only signals with this verdict.")
     ] = None,
     cursor: Cursor = None, limit: Limit = 50,
 ) -> Response:  # fmt: skip
@@ -113,6 +113,34 @@ def signals(
     found, following = _page(view, scope, "signal", start_date, end_date, cursor, limit, where)
     return answer(
         request, schemas.Page[schemas.Signal](**scope.where, data=found, next=following)
+    )  # fmt: skip
+
+
+@router.get(
+    "/verdicts", response_model=schemas.Page[schemas.SignalVerdict], responses=READS
+)  # fmt: skip
+def verdicts(
+    request: Request, view: TheView, scope: TheScope, start_date: StartDate = None,
+    end_date: EndDate = None, symbol: Symbol = None,
+    ruling: Annotated[Ruling | None, Query(description="Only this ruling.")] = None,
+    cursor: Cursor = None, limit: Limit = 50,
+) -> Response:  # fmt: skip
+    """The validator's rulings, newest first. A lane without a validator has none."""
+    where = _of_symbol(view, scope, symbol)
+    span = _until(scope, view.span(scope, start_date, end_date), cursor)
+    found = [
+        ("signal", entry)
+        for one in ([ruling] if ruling else get_args(Ruling))
+        for entry in view.pages.newest(
+            codec.DECISIONS, scope.place, as_of=scope.as_of, limit=limit + 1, span=span,
+            where={**where, "ruling": one},
+        )
+    ]  # fmt: skip
+    found.sort(key=lambda pair: -pair[1].seq)
+    data = [rows.verdict(entry) for _, entry in found[:limit]]
+    following = _next(scope, found, limit)
+    return answer(
+        request, schemas.Page[schemas.SignalVerdict](**scope.where, data=data, next=following)
     )  # fmt: skip
 
 

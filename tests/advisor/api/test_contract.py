@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from advisor.api.keys import KeyFile
+from advisor.api.ledger_chat import LedgerChat
+from advisor.api.view import LedgerView
 from advisor.results import ReplayResult
-from advisor.settings import ApiSettings
-from tests.advisor.api.test_stream import Parrot
+from advisor.settings import ApiSettings, Settings
 from tests.advisor.api.worlds import api
 from tools.store import Store
+from tools.store.paging import Pages
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 pytestmark = [
@@ -45,8 +47,9 @@ def test_no_request_finds_a_gap_between_document_and_server(
 
     text = KeyFile(tmp_path / "keys.json").create("me", "admin", 1_000_000)[1]
     with Store.open(january[0], read_only=True) as store:
-        limits = ApiSettings(requests_per_minute=1_000_000)
-        app = api(store, tmp_path, settings=limits, chat=Parrot())
+        limits = ApiSettings(requests_per_minute=1_000_000, chat_per_minute=10_000)
+        chat = LedgerChat(store, LedgerView(Pages(store)), Settings(api=limits), folder=tmp_path)
+        app = api(store, tmp_path, settings=limits, chat=chat)
         schema = schemathesis.openapi.from_asgi("/openapi.json", app)
         schema.config.checks.positive_data_acceptance.expected_statuses.append("400")
         tried = 0

@@ -227,3 +227,16 @@ def test_premarket_and_runs(site: TestClient, january: January) -> None:
     assert run["run"] == january[1].run_id
     assert run["chain_heads"] == january[1].chain_heads
     assert (run["first_date"], run["last_date"]) == ("2025-01-02", "2025-01-17")
+
+
+def test_verdicts_are_those_of_the_validator(site: TestClient, january: January) -> None:
+    ruled = [one for one in january[1].lanes["advised"].decisions if one.verdict is not None]
+    found = pages(site, "/api/verdicts", limit=7)
+    assert len(ruled) > 14
+    assert [(one["symbol"], one["ruling"], one["quantity"]) for one in reversed(found)] == [
+        (one.signal.symbol, one.verdict.ruling, one.plan.quantity) for one in ruled
+    ]
+    vetoed = pages(site, "/api/verdicts", ruling="veto")
+    assert [one["id"] for one in vetoed] == [one["id"] for one in found if one["ruling"] == "veto"]
+    assert all(one["quantity"] == 0 for one in vetoed)
+    assert get(site, "/api/verdicts", lane="baseline")["data"] == []
