@@ -120,6 +120,27 @@ class Client:
         self._keep(name, _Kept(value, response.headers.get("etag", ""), monotonic()))
         return Reading(value)
 
+    def tell(
+        self, model: type[M], path: str, body: BaseModel | None = None, *, key: str = ""
+    ) -> Reading[M]:
+        """Ask for a change; nothing of it is kept, and what is shown is read anew afterwards."""
+        headers = {**_headers(key), "content-type": "application/json"}
+        content = body.model_dump_json() if body is not None else "{}"
+        try:
+            response = self._http.post(path, content=content, headers=headers)
+        except httpx.HTTPError as error:
+            return Reading(None, trouble=Trouble("away", f"The API cannot be reached: {error}"))
+        if not response.is_success:
+            return Reading(None, trouble=_trouble(response))
+        with self._lock:
+            for kept in self._kept.values():
+                kept.at = float("-inf")
+        try:
+            return Reading(model.model_validate_json(response.content))
+        except ValidationError as error:
+            detail = f"The API speaks another version than this dashboard: {error.title}."
+            return Reading(None, trouble=Trouble("broken", detail))
+
     def ask(self, request: ChatRequest, *, key: str = "") -> Iterator[ChatEvent | Trouble]:
         """Ask the chat: its events as they come; one Trouble ends a conversation that failed."""
         body = request.model_copy(update={"stream": True}).model_dump_json()

@@ -756,6 +756,9 @@ class Health(Answer):
     control: Control | None = Field(
         None, description="The halt that is in force, or a resume that waits; null: neither."
     )
+    halted: bool = Field(
+        False, description="Whether the newest run's account is HALTED, whoever halted it."
+    )
     can_halt: bool = Field(
         False, description="Whether there is a session that POST /api/halt would halt."
     )

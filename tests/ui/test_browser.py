@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.ui.worlds import empty, served, troubled
+from advisor.control import HALT_FILE, Control, Halt
+from tests.ui.worlds import empty, served, session, troubled
 
 pytestmark = pytest.mark.slow
 WIDTHS = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
@@ -204,6 +205,106 @@ def test_halted_and_degraded_first_and_markup_as_text(
         assert visit.page.evaluate(wide) <= WIDTHS[width]["width"]
         assert visit.complaints == []
         visit.close()
+
+
+def enter(visit: Visit, key: str) -> None:
+    visit.open("", "This API needs a key")
+    visit.page.fill("input[type=password]", key)
+    visit.page.click("text=Use this key")
+    visit.wait("Watchlist")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[tuple[str, str, str]]:
+    """A paper session under way, served: the address, a key that reads, one that may halt."""
+    from advisor.api.keys import KeyFile
+
+    keys = KeyFile(tmp_path / "advisor-keys.json")
+    eve, ann = keys.create("eve", "read")[1], keys.create("ann", "admin")[1]
+    with session(tmp_path) as ledger, served(ledger, tmp_path) as (address, _):
+        yield address, eve, ann
+
+
+@pytest.mark.parametrize(("width", "theme"), [("desk", "light"), ("desk", "dark"),
+                                              ("phone", "light"), ("phone", "dark")])  # fmt: skip
+def test_a_session_is_halted_and_resumed_with_confirmation(
+    desk: tuple[str, str, str], browser: Any, tmp_path: Path, width: str, theme: str
+) -> None:
+    address, _, ann = desk
+    visit = Visit(browser, address, width, theme)
+    enter(visit, ann)
+    page = visit.page
+    page.get_by_role("button", name="Halt …").click()
+    page.get_by_label("Reason").fill("<b>fed</b> day")
+    assert Control(tmp_path).state() is None, "opening the form asks for nothing"
+    page.get_by_role("button", name="Halt now").click()
+    page.locator(".a-notice.stop", has_text="HALTED").wait_for()
+    asked = Control(tmp_path).state()
+    assert isinstance(asked, Halt)
+    assert (asked.by, asked.reason, asked.flatten) == ("ann (API)", "<b>fed</b> day", False)
+    shown = visit.wait("Only a person starts it again")
+    assert "by ann (API)" in shown
+    assert "<b>fed</b> day" in shown
+    assert page.title() == "HALTED · Advisor"
+    page.evaluate("document.querySelector('.stMain').scrollTo(0, 99999)")
+    mark = page.evaluate("getComputedStyle(document.querySelector("
+                         "'[data-testid=stHeader]'), '::after').content")  # fmt: skip
+    assert mark == '"HALTED"', "said on the bar that stays"
+    wide = "document.querySelector('.stMain').scrollWidth"
+    assert page.evaluate(wide) <= WIDTHS[width]["width"]
+    page.get_by_role("button", name="Resume …").click()
+    page.get_by_role("button", name="Resume", exact=True).click()
+    visit.wait("Tick the box first")
+    assert isinstance(Control(tmp_path).state(), Halt), "not without the confirmation"
+    page.locator("label", has_text="I have looked at why").click()
+    page.get_by_role("button", name="Resume", exact=True).click()
+    page.get_by_role("button", name="Halt …").wait_for()
+    page.locator(".a-notice.stop").wait_for(state="detached")
+    visit.wait("resumed by ann (API)")
+    assert page.title() == "Advisor"
+    assert visit.complaints == []
+    assert visit.elsewhere == []
+    visit.close()
+
+
+def test_halt_is_on_every_page_and_a_key_that_only_reads_is_refused(
+    desk: tuple[str, str, str], browser: Any, tmp_path: Path
+) -> None:
+    address, eve, ann = desk
+    visit = Visit(browser, address)
+    enter(visit, eve)
+    for name in ("Symbol", "Trades", "Analyses", "Advisor value", "Premarket", "Chat", "Health"):
+        visit.page.get_by_role("link", name=name, exact=True).click()
+        visit.page.wait_for_timeout(1_000)
+        button = visit.page.get_by_role("button", name="Halt …")
+        button.wait_for()
+        box = button.bounding_box()
+        assert box is not None
+        assert box["y"] < 150, name
+    button.click()
+    visit.page.get_by_role("button", name="Halt now").click()
+    visit.wait("This key may not halt or resume")
+    assert Control(tmp_path).state() is None
+    visit.page.get_by_label("Admin key").fill(ann)
+    visit.page.locator("label", has_text="Also close every position").click()
+    visit.page.get_by_role("button", name="Halt now").click()
+    visit.wait("Positions are closed at market")
+    assert visit.complaints == []
+    visit.close()
+
+
+def test_a_touched_file_is_seen_on_an_open_page(
+    desk: tuple[str, str, str], browser: Any, tmp_path: Path
+) -> None:
+    visit = Visit(browser, desk[0], "phone")
+    enter(visit, desk[2])
+    visit.page.evaluate("document.querySelector('.stMain').dataset.here = 'yes'")
+    (tmp_path / HALT_FILE).touch()
+    visit.page.locator(".a-notice.stop", has_text="HALT file").wait_for(timeout=20_000)
+    visit.page.get_by_role("button", name="Resume …").wait_for()
+    assert visit.page.evaluate("document.querySelector('.stMain').dataset.here") == "yes"
+    assert visit.complaints == []
+    visit.close()
 
 
 def test_an_empty_ledger_says_what_to_run(browser: Any, tmp_path: Path) -> None:

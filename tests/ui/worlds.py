@@ -3,15 +3,22 @@
 import os
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import sleep
 
+from advisor.control import Control
+from advisor.halting import obey
+from advisor.lanes import Lane
 from advisor.settings import Settings
+from quant_core.desk import Desk
+from quant_core.events import EventLog
+from quant_core.parameters import FillRules, RiskLimits, StdevParameters, pack
 from quant_core.types import RiskChange, RiskState, Status
 from tests.tools.store import examples
 from tools.store import Store
@@ -37,6 +44,38 @@ def troubled(folder: Path) -> Path:
         rows = examples.minutes(opened + 5 * examples.MINUTE, 25)
         store.commit_cycle("run", "advised", rows, [analysis, halted], b"five")
     return ledger
+
+
+@contextmanager
+def session(folder: Path) -> Iterator[Path]:
+    """A paper session under way: a loop that writes a minute now and then and obeys a person."""
+    rules = pack(StdevParameters(), RiskLimits(), FillRules())
+    lane = Lane(
+        name="advised", desk=Desk.new(len(examples.WATCHLIST), 1e5),
+        log=EventLog.with_room_for(len(examples.WATCHLIST)),
+    )  # fmt: skip
+    over = threading.Event()
+    with Store.open(folder / "ledger.sqlite") as store:
+        store.start_run("run", kind="paper", config_hash="c", code_version="1", config_json="{}")
+
+        def loop() -> None:
+            control, minute = Control(folder), datetime.now(UTC).replace(second=0, microsecond=0)
+            minute -= timedelta(minutes=40)
+            while not over.wait(0.2):
+                now = datetime.now(UTC)
+                obey(control, [lane], examples.WATCHLIST, rules, store, "run", now)
+                if minute < now - timedelta(minutes=1):
+                    rows = examples.minutes(minute, 1)
+                    store.commit_cycle("run", lane.name, rows, [], lane.checkpoint())
+                    minute += timedelta(minutes=1)
+
+        thread = threading.Thread(target=loop, name="session")
+        thread.start()
+        try:
+            yield folder / "ledger.sqlite"
+        finally:
+            over.set()
+            thread.join(10)
 
 
 def empty(folder: Path) -> Path:

@@ -82,8 +82,10 @@ def _in_force(seen: schemas.Watchlist, visit: Visit) -> str:
 
 
 def _factor(value: float) -> str:
-    word = {True: " easier", False: " harder"}[value < 1.0] if value != 1.0 else ""
-    return f'{words.number(value)}<span class="soft small">{word}</span>'
+    if value == 1.0:
+        return words.number(value)
+    word = "easier" if value < 1.0 else "harder"
+    return f'{words.number(value)} <span class="soft small">{word}</span>'
 
 
 def _until(seen: schemas.Watchlist) -> str:
