@@ -62,7 +62,7 @@ def equity(labels: Sequence[str], values: Numbers, falls: Numbers) -> Option:
     return {
         "animation": False, "legend": {"show": False},
         "tooltip": {"trigger": "axis"}, "axisPointer": {"link": [{"xAxisIndex": "all"}]},
-        "grid": [{**_GRID, "bottom": "38%"}, {**_GRID, "top": "68%"}],
+        "grid": [{**_GRID, "right": 38, "bottom": "38%"}, {**_GRID, "right": 38, "top": "68%"}],
         "xAxis": axes,
         "yAxis": [
             {"type": "value", "scale": True, "splitNumber": 4, **_room(values)},

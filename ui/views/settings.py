@@ -58,4 +58,6 @@ def _value(value: object) -> str:
         return words.text(", ".join(map(str, value))) if value else words.DASH
     if isinstance(value, dict):
         return words.text(", ".join(f"{name}: {one}" for name, one in value.items())) or words.DASH
+    if isinstance(value, float) and value.is_integer():
+        return words.number(value, 0).replace(",", "")
     return words.DASH if value is None or value == "" else words.text(value)

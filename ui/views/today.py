@@ -6,6 +6,7 @@ from advisor.api import schemas
 from ui import words
 from ui.parts import charts, html, notices
 from ui.parts.log import log
+from ui.parts.sessions import offset
 from ui.parts.watchlist import grid
 from ui.visit import Visit, current
 
@@ -125,3 +126,4 @@ def _equity(seen: schemas.Watchlist, visit: Visit) -> None:
                      [p.equity for p in found.data], "Equity"),
         height=300, key="today-equity",
     )  # fmt: skip
+    st.caption(offset(seen.date))
