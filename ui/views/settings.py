@@ -33,7 +33,7 @@ def show() -> None:
         "the next run."
     )
     for group, members in groupby(rows, key=lambda one: one.key.partition(".")[0]):
-        st.html(html.card(group, _table(list(members), found)))
+        st.html(html.card(group, f'<div class="even">{_table(list(members), found)}</div>'))
 
 
 def _differs(one: schemas.Setting, found: schemas.SettingsAnswer) -> bool:

@@ -39,7 +39,8 @@ def _live(visit: Visit) -> None:
     with right:
         st.html(html.card("In force", _in_force(seen, visit)))
         st.html(html.card("Alerts", _alerts(visit)))
-        st.html(html.card("Decisions", _decisions(visit, seen)))
+        with st.container(key="tall-today"):
+            st.html(html.card("Decisions", _decisions(visit, seen)))
 
 
 def _decisions(visit: Visit, seen: schemas.Watchlist) -> str:
@@ -50,7 +51,7 @@ def _decisions(visit: Visit, seen: schemas.Watchlist) -> str:
         limit=SHOWN,
         start_date=seen.date,
     ).value
-    return f'<div class="tall">{log(found.data if found else (), visit)}</div>'
+    return log(found.data if found else (), visit)
 
 
 def _in_force(seen: schemas.Watchlist, visit: Visit) -> str:
