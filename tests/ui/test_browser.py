@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from advisor.control import HALT_FILE, Control, Halt
-from tests.ui.worlds import empty, served, session, troubled
+from tests.ui.worlds import crowded, dashboard, empty, served, session, troubled
 
 pytestmark = pytest.mark.slow
 WIDTHS = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
@@ -175,6 +175,102 @@ def test_a_running_replay_moves(market_data: Path, browser: Any, tmp_path: Path)
     assert running.wait(60) == 0
 
 
+# What would be seen of a page that blanks, or jumps, between two looks of a test.
+WATCH = """
+() => {
+  window.seen = {looks: 0, blank: 0};
+  setInterval(() => {
+    const main = document.querySelector('.stMain');
+    window.seen.looks++;
+    if (!main || main.innerText.length < 300 || !document.querySelector('%s')) window.seen.blank++;
+  }, 40);
+}
+"""
+
+
+def test_a_paced_replay_updates_without_blanking_or_losing_the_place(
+    market_data: Path, browser: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = [*command(market_data, out, "2025-01-02"), "--pace", "0.4"]
+    running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not (out / "ledger.sqlite").is_file():
+            assert running.poll() is None
+        with served(out / "ledger.sqlite", tmp_path) as (address, _):
+            today, analyses = Visit(browser, address, "phone"), Visit(browser, address)
+            today.open("", "Watchlist")
+            today.page.wait_for_selector(".grid td.num")
+            today.page.evaluate(WATCH % ".grid td.num")
+            main = "document.querySelector('.stMain')"
+            today.page.evaluate(f"{main}.scrollTo(0, 260)")
+            clock = today.page.locator(".a-strip time")
+            began = clock.inner_text()
+            analyses.open("analyses", "What happened next")
+            analyses.page.wait_for_selector("details.a-fold:not([open])")
+            fold = analyses.page.locator("details.a-fold").first
+            fold.locator("summary").click()
+            opened = fold.locator("summary b").inner_text()
+            count = analyses.page.locator("details.a-fold").count()
+            analyses.page.evaluate(WATCH % "details.a-fold[open]")
+            analyses.page.wait_for_function(
+                f"document.querySelectorAll('details.a-fold').length > {count}", timeout=60_000
+            )
+            still = analyses.page.locator("details.a-fold[open]", has_text=opened)
+            assert still.count() == 1, "what a reader opened stays open"
+            assert clock.inner_text() > began
+            assert today.page.evaluate(f"{main}.scrollTop") == 260
+            for visit in (today, analyses):
+                seen = visit.page.evaluate("window.seen")
+                assert seen["looks"] > 50
+                assert seen["blank"] == 0
+                assert visit.complaints == []
+                visit.close()
+    finally:
+        running.kill()
+        running.wait(10)
+
+
+def test_when_the_api_alone_fails_the_last_data_stay_with_their_age(
+    browser: Any, tmp_path: Path
+) -> None:
+    with served(troubled(tmp_path), tmp_path) as (api, server), dashboard(api, tmp_path) as address:
+        visit = Visit(browser, address)
+        visit.open("", "Watchlist")
+        visit.page.wait_for_selector(".grid td.num")
+        server.terminate()
+        server.wait(10)
+        visit.wait("The API does not answer")
+        first = visit.page.locator(".a-notice", has_text="What is shown was true").inner_text()
+        visit.page.wait_for_timeout(5_000)
+        later = visit.page.locator(".a-notice", has_text="What is shown was true").inner_text()
+        assert first != later, "the age grows"
+        assert visit.page.locator(".grid td.num").count() > 5
+        assert visit.complaints == []
+        visit.close()
+
+
+@pytest.mark.parametrize("width", ["desk", "phone"])
+def test_ten_thousand_rows_and_the_longest_names_fit(
+    browser: Any, tmp_path: Path, width: str
+) -> None:
+    with served(crowded(tmp_path, 10_000), tmp_path) as (address, _):
+        visit = Visit(browser, address, width)
+        for path, text in (("", "Watchlist"), ("trades", "By symbol"), ("health", "Runs")):
+            visit.open(path, text)
+            visit.page.wait_for_timeout(1_000)
+            wide = "document.querySelector('.stMain').scrollWidth"
+            assert visit.page.evaluate(wide) <= WIDTHS[width]["width"], path
+            assert visit.page.locator(".stException").count() == 0
+        shown = visit.open("trades", "By symbol")
+        assert "10,000" in shown
+        with visit.page.expect_download() as download:
+            visit.page.get_by_role("button", name="Export CSV").click()
+        assert len(Path(download.value.path()).read_text().splitlines()) == 10_001
+        assert visit.complaints == []
+        visit.close()
+
+
 def test_when_the_server_dies_what_was_shown_stays(browser: Any, tmp_path: Path) -> None:
     with served(troubled(tmp_path), tmp_path) as (address, server):
         visit = Visit(browser, address)
@@ -329,4 +425,7 @@ def test_a_key_opens_the_pages(browser: Any, tmp_path: Path) -> None:
         visit.page.fill("input[type=password]", key)
         visit.page.click("text=Use this key")
         visit.wait("Watchlist")
+        keys.revoke("reader")
+        shown = visit.wait("The key is not valid (any more)")
+        assert "NVDA" not in shown, "an expired key shows nothing of what it opened"
         visit.close()

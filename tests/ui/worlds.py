@@ -1,6 +1,7 @@
 """Ledgers for the dashboard's tests, written through the Store like any other, and a served one."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -78,6 +79,24 @@ def session(folder: Path) -> Iterator[Path]:
             thread.join(10)
 
 
+def crowded(folder: Path, trades: int) -> Path:
+    """A run with this many trades, of a symbol and reasons with the longest names there can be."""
+    ledger, name = folder / "ledger.sqlite", "W" * 15
+    with Store.open(ledger, synchronous="NORMAL") as store:
+        store.start_run("r" * 64, kind="replay", config_hash="c", code_version="1" * 60,
+                        config_json="{}")  # fmt: skip
+        one = replace(examples.TRADE, symbol=name)
+        closed = [
+            replace(one, entry_time=one.entry_time + n * timedelta(seconds=1),
+                    exit_time=one.exit_time + n * timedelta(seconds=1))
+            for n in range(trades)
+        ]  # fmt: skip
+        rows = examples.minutes(examples.OPEN, 30, (name, "SPY"))
+        refused = replace(examples.REJECTION, symbol=name, reason="no_" * 80)
+        store.commit_cycle("r" * 64, "advised", rows, [*closed, refused], b"1")
+    return ledger
+
+
 def empty(folder: Path) -> Path:
     """A ledger without a run."""
     ledger = folder / "ledger.sqlite"
@@ -121,6 +140,31 @@ def served(ledger: Path, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[
         server.wait(10)
         if server.stderr is not None:
             server.stderr.close()
+
+
+@contextmanager
+def dashboard(api: str, folder: Path) -> Iterator[str]:
+    """The dashboard alone, in a process of its own, over an API that is elsewhere: its address."""
+    (folder / ".streamlit").mkdir()
+    (folder / ".streamlit" / "secrets.toml").write_text(f'[api]\nurl = "{api}"\n')
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    script = Path(__file__).parents[2] / "ui" / "app.py"
+    running = subprocess.Popen(
+        [
+            sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port),
+            "--server.address", "127.0.0.1", "--server.headless", "true",
+            "--browser.gatherUsageStats", "false",
+        ],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait(10)
 
 
 def _wait(url: str) -> None:
