@@ -97,7 +97,7 @@ class Client:
             self._silent_until = monotonic() + REST_AFTER_SILENCE
             return _last(model, kept, Trouble("away", "The API has not answered in time."))
         except httpx.HTTPError as error:
-            return _last(model, kept, Trouble("away", f"The API cannot be reached: {error}"))
+            return _last(model, kept, Trouble("away", f"The API cannot be reached ({error})."))
         return self._took(model, name, kept, response)
 
     def _took(
@@ -129,7 +129,7 @@ class Client:
         try:
             response = self._http.post(path, content=content, headers=headers)
         except httpx.HTTPError as error:
-            return Reading(None, trouble=Trouble("away", f"The API cannot be reached: {error}"))
+            return Reading(None, trouble=Trouble("away", f"The API cannot be reached ({error})."))
         if not response.is_success:
             return Reading(None, trouble=_trouble(response))
         with self._lock:
@@ -157,7 +157,7 @@ class Client:
                     if line.startswith("data: "):
                         yield ChatEvent.model_validate_json(line[6:])
         except httpx.HTTPError as error:
-            yield Trouble("away", f"The API cannot be reached: {error}")
+            yield Trouble("away", f"The API cannot be reached ({error}).")
         except ValidationError:
             yield Trouble("broken", "The chat speaks another version than this dashboard.")
 

@@ -14,7 +14,15 @@ from typing import Any
 import pytest
 
 from advisor.control import HALT_FILE, Control, Halt
-from tests.ui.worlds import crowded, dashboard, empty, served, session, troubled
+from tests.ui.worlds import (
+    crowded,
+    dashboard,
+    empty,
+    free_port,
+    served,
+    session,
+    troubled,
+)
 
 pytestmark = pytest.mark.slow
 WIDTHS = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
@@ -247,6 +255,19 @@ def test_when_the_api_alone_fails_the_last_data_stay_with_their_age(
         assert first != later, "the age grows"
         assert visit.page.locator(".grid td.num").count() > 5
         assert visit.complaints == []
+        visit.close()
+
+
+def test_a_page_that_found_no_api_fills_itself_when_there_is_one(
+    browser: Any, tmp_path: Path
+) -> None:
+    port = free_port()
+    with dashboard(f"http://127.0.0.1:{port}", tmp_path) as address:
+        visit = Visit(browser, address)
+        visit.open("trades", "The API does not answer")
+        with served(troubled(tmp_path), tmp_path, port):
+            visit.wait("By symbol")
+            visit.page.locator(".a-notice", has_text="does not answer").wait_for(state="detached")
         visit.close()
 
 

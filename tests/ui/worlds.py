@@ -114,10 +114,12 @@ def settings_file(folder: Path) -> Path:
 
 
 @contextmanager
-def served(ledger: Path, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+def served(
+    ledger: Path, folder: Path, port: int = 0
+) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """`advisor serve` in a process of its own: its address, and the process."""
     command = [
-        sys.executable, "-c", "from advisor.cli import main; main()", "serve", "--port", "0",
+        sys.executable, "-c", "from advisor.cli import main; main()", "serve", "--port", str(port),
         "--ledger", str(ledger), "--config", str(settings_file(folder)),
     ]  # fmt: skip
     server = subprocess.Popen(
@@ -142,14 +144,20 @@ def served(ledger: Path, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[
             server.stderr.close()
 
 
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
 @contextmanager
 def dashboard(api: str, folder: Path) -> Iterator[str]:
     """The dashboard alone, in a process of its own, over an API that is elsewhere: its address."""
     (folder / ".streamlit").mkdir()
     (folder / ".streamlit" / "secrets.toml").write_text(f'[api]\nurl = "{api}"\n')
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     script = Path(__file__).parents[2] / "ui" / "app.py"
     running = subprocess.Popen(
         [

@@ -22,11 +22,13 @@ def draw_strip(visit: Visit) -> None:
     """The line, live, with halt or resume and the choice of run and lane at its end."""
     seen, health = _read(visit)
     drawn = _outside(seen, health)
+    notices.is_waiting()  # that of the run before: this one draws the page anyway
 
     @st.fragment(run_every=visit.tick)
     def live() -> None:
         watchlist, (_, now) = visit.read(schemas.Watchlist, "/api/watchlist"), _read(visit)
-        if now is not None and _outside(watchlist.value, now) != drawn:
+        moved = now is not None and _outside(watchlist.value, now) != drawn
+        if moved or notices.is_waiting():
             st.rerun()
         st.html(strip(watchlist, chosen_run(visit), now) + warnings(visit, watchlist, now))
 
