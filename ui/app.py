@@ -52,6 +52,7 @@ def main() -> None:
     if trouble is not None and trouble.why == "key":
         notices.ask_for_key(trouble)
         return
+    st.set_page_config(page_title=strip.title(visit))
     strip.draw_strip(visit)
     page.run()
 

@@ -97,7 +97,7 @@ class Client:
             self._silent_until = monotonic() + REST_AFTER_SILENCE
             return _last(model, kept, Trouble("away", "The API has not answered in time."))
         except httpx.HTTPError as error:
-            return _last(model, kept, Trouble("away", f"The API cannot be reached: {error}"))
+            return _last(model, kept, Trouble("away", f"The API cannot be reached ({error})."))
         return self._took(model, name, kept, response)
 
     def _took(
@@ -120,6 +120,27 @@ class Client:
         self._keep(name, _Kept(value, response.headers.get("etag", ""), monotonic()))
         return Reading(value)
 
+    def tell(
+        self, model: type[M], path: str, body: BaseModel | None = None, *, key: str = ""
+    ) -> Reading[M]:
+        """Ask for a change; nothing of it is kept, and what is shown is read anew afterwards."""
+        headers = {**_headers(key), "content-type": "application/json"}
+        content = body.model_dump_json() if body is not None else "{}"
+        try:
+            response = self._http.post(path, content=content, headers=headers)
+        except httpx.HTTPError as error:
+            return Reading(None, trouble=Trouble("away", f"The API cannot be reached ({error})."))
+        if not response.is_success:
+            return Reading(None, trouble=_trouble(response))
+        with self._lock:
+            for kept in self._kept.values():
+                kept.at = float("-inf")
+        try:
+            return Reading(model.model_validate_json(response.content))
+        except ValidationError as error:
+            detail = f"The API speaks another version than this dashboard: {error.title}."
+            return Reading(None, trouble=Trouble("broken", detail))
+
     def ask(self, request: ChatRequest, *, key: str = "") -> Iterator[ChatEvent | Trouble]:
         """Ask the chat: its events as they come; one Trouble ends a conversation that failed."""
         body = request.model_copy(update={"stream": True}).model_dump_json()
@@ -136,7 +157,7 @@ class Client:
                     if line.startswith("data: "):
                         yield ChatEvent.model_validate_json(line[6:])
         except httpx.HTTPError as error:
-            yield Trouble("away", f"The API cannot be reached: {error}")
+            yield Trouble("away", f"The API cannot be reached ({error}).")
         except ValidationError:
             yield Trouble("broken", "The chat speaks another version than this dashboard.")
 

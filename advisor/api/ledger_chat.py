@@ -28,6 +28,7 @@ from graph.looking import Library
 from graph.ports import Event, Wiring
 from graph.questions import read_question
 from graph.requests import Refusal, Topic
+from graph.suggesting import suggestions
 from tools.clock import SystemClock
 from tools.errors import AdvisorError, NoData
 from tools.lane_reads import Reads
@@ -83,7 +84,8 @@ class LedgerChat:
         for number, sentence in enumerate(reply.sentences):
             yield ChatEvent(kind="text", text=f"\n{sentence.text}" if number else sentence.text)
         name = self._conversations.keep(question.conversation, question.run, reply.topic)
-        yield ChatEvent(kind="answer", answer=_whole(reply, question, lane, name))
+        further = suggestions(question.text, reply.topic, known_of(box, lane))
+        yield ChatEvent(kind="answer", answer=_whole(reply, question, lane, name, further))
 
     def prepare(self) -> None:
         """Load what the first question would wait for: the machine, the calendar, the sums."""
@@ -153,7 +155,9 @@ def _steps(steps: Generator[Event, None, Reply]) -> Generator[ChatEvent, None, R
         yield ChatEvent(kind="step", text=f"{event.step}: {event.outcome}")
 
 
-def _whole(reply: Reply, question: Question, lane: str, conversation: str) -> ChatAnswer:
+def _whole(
+    reply: Reply, question: Question, lane: str, conversation: str, further: Sequence[str]
+) -> ChatAnswer:
     asked = question.as_of if question.as_of < LATEST else None
     cited = reply.citations
     return ChatAnswer(
@@ -162,6 +166,7 @@ def _whole(reply: Reply, question: Question, lane: str, conversation: str) -> Ch
         reason=(reply.why or "").replace("_", " "),
         citations=[cite(row, question.run, lane, asked) for row in cited[:MOST_CITATIONS]],
         more_citations=max(len(cited) - MOST_CITATIONS, 0),
+        follow_ups=list(further),
         conversation=conversation,
         as_of=reply.as_of,
         writer="code" if reply.writer == CODE else "model",

@@ -97,6 +97,20 @@ def bias(entry: Entry[types.DailyBias]) -> schemas.DailyBias:
     )
 
 
+def news(entry: Entry[types.Headline]) -> schemas.NewsItem:
+    """A headline that was read."""
+    one = entry.record
+    return schemas.NewsItem(
+        id=entry.seq,
+        known_at=entry.at,
+        published_at=one.published_at,
+        source=one.source,
+        title=one.title,
+        summary=one.summary,
+        symbols=list(one.symbols),
+    )
+
+
 def market_context(entry: Entry[types.MarketContext]) -> schemas.MarketContext:
     """The market as a whole before the open."""
     one = entry.record

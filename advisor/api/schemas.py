@@ -629,6 +629,25 @@ class DailyBiases(Listing[DailyBias]):
     context: MarketContext | None
 
 
+class NewsItem(Answer):
+    """A headline that a premarket read, in the words of its source."""
+
+    id: RecordId
+    known_at: datetime = Field(description="The later of publication and arrival.")
+    published_at: datetime
+    source: str
+    title: str
+    summary: str
+    symbols: list[str] = Field(description="Empty: the market as a whole.")
+
+
+class News(Listing[NewsItem]):
+    """What the premarket of one session read, newest first."""
+
+    date: Date | None = Field(description="null: no session was prepared.", examples=["2025-01-08"])
+    total: int = Field(description="How many there are; `data` has the newest of them.")
+
+
 class WatchlistRow(Answer):
     """One symbol of the watchlist, now."""
 
@@ -794,6 +813,9 @@ class Health(Answer):
     components: list[Component]
     control: Control | None = Field(
         None, description="The halt that is in force, or a resume that waits; null: neither."
+    )
+    halted: bool = Field(
+        False, description="Whether the newest run's account is HALTED, whoever halted it."
     )
     can_halt: bool = Field(
         False, description="Whether there is a session that POST /api/halt would halt."

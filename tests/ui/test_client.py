@@ -123,3 +123,24 @@ def test_a_chat_that_is_not_there_is_one_trouble() -> None:
     assert list(client.ask(schemas.ChatRequest(question="P/L?"))) == [
         Trouble("busy", "because", "chat-not-configured")
     ]
+
+
+def test_a_change_is_asked_for_with_the_key_and_what_was_kept_is_read_anew() -> None:
+    made = schemas.Control(
+        asked="halt", by="ann", at=datetime(2026, 1, 5, tzinfo=UTC), reason="", flatten=False,
+        applied=False,
+    )  # fmt: skip
+    client, seen = answering(
+        lambda _: ok(), lambda _: httpx.Response(202, content=made.model_dump_json()),
+        lambda _: ok(), problem(403, "scope-missing"),
+    )  # fmt: skip
+    client.read(schemas.Health, "/api/thing", fresh=60.0)
+    body = schemas.HaltRequest(reason="fed day")
+    assert client.tell(schemas.Control, "/api/halt", body, key="k").value == made
+    assert (seen[1].method, seen[1].headers["x-api-key"]) == ("POST", "k")
+    assert seen[1].content == body.model_dump_json().encode()
+    client.read(schemas.Health, "/api/thing", fresh=60.0)
+    assert len(seen) == 3
+    refused = client.tell(schemas.Control, "/api/resume", key="k").trouble
+    assert refused is not None
+    assert refused.why == "scope"

@@ -1,17 +1,25 @@
 """Ledgers for the dashboard's tests, written through the Store like any other, and a served one."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import sleep
 
+from advisor.control import Control
+from advisor.halting import obey
+from advisor.lanes import Lane
 from advisor.settings import Settings
+from quant_core.desk import Desk
+from quant_core.events import EventLog
+from quant_core.parameters import FillRules, RiskLimits, StdevParameters, pack
 from quant_core.types import RiskChange, RiskState, Status
 from tests.tools.store import examples
 from tools.store import Store
@@ -39,6 +47,56 @@ def troubled(folder: Path) -> Path:
     return ledger
 
 
+@contextmanager
+def session(folder: Path) -> Iterator[Path]:
+    """A paper session under way: a loop that writes a minute now and then and obeys a person."""
+    rules = pack(StdevParameters(), RiskLimits(), FillRules())
+    lane = Lane(
+        name="advised", desk=Desk.new(len(examples.WATCHLIST), 1e5),
+        log=EventLog.with_room_for(len(examples.WATCHLIST)),
+    )  # fmt: skip
+    over = threading.Event()
+    with Store.open(folder / "ledger.sqlite") as store:
+        store.start_run("run", kind="paper", config_hash="c", code_version="1", config_json="{}")
+
+        def loop() -> None:
+            control, minute = Control(folder), datetime.now(UTC).replace(second=0, microsecond=0)
+            minute -= timedelta(minutes=40)
+            while not over.wait(0.2):
+                now = datetime.now(UTC)
+                obey(control, [lane], examples.WATCHLIST, rules, store, "run", now)
+                if minute < now - timedelta(minutes=1):
+                    rows = examples.minutes(minute, 1)
+                    store.commit_cycle("run", lane.name, rows, [], lane.checkpoint())
+                    minute += timedelta(minutes=1)
+
+        thread = threading.Thread(target=loop, name="session")
+        thread.start()
+        try:
+            yield folder / "ledger.sqlite"
+        finally:
+            over.set()
+            thread.join(10)
+
+
+def crowded(folder: Path, trades: int) -> Path:
+    """A run with this many trades, of a symbol and reasons with the longest names there can be."""
+    ledger, name = folder / "ledger.sqlite", "W" * 15
+    with Store.open(ledger, synchronous="NORMAL") as store:
+        store.start_run("r" * 64, kind="replay", config_hash="c", code_version="1" * 60,
+                        config_json="{}")  # fmt: skip
+        one = replace(examples.TRADE, symbol=name)
+        closed = [
+            replace(one, entry_time=one.entry_time + n * timedelta(seconds=1),
+                    exit_time=one.exit_time + n * timedelta(seconds=1))
+            for n in range(trades)
+        ]  # fmt: skip
+        rows = examples.minutes(examples.OPEN, 30, (name, "SPY"))
+        refused = replace(examples.REJECTION, symbol=name, reason="no_" * 80)
+        store.commit_cycle("r" * 64, "advised", rows, [*closed, refused], b"1")
+    return ledger
+
+
 def empty(folder: Path) -> Path:
     """A ledger without a run."""
     ledger = folder / "ledger.sqlite"
@@ -56,10 +114,12 @@ def settings_file(folder: Path) -> Path:
 
 
 @contextmanager
-def served(ledger: Path, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+def served(
+    ledger: Path, folder: Path, port: int = 0
+) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """`advisor serve` in a process of its own: its address, and the process."""
     command = [
-        sys.executable, "-c", "from advisor.cli import main; main()", "serve", "--port", "0",
+        sys.executable, "-c", "from advisor.cli import main; main()", "serve", "--port", str(port),
         "--ledger", str(ledger), "--config", str(settings_file(folder)),
     ]  # fmt: skip
     server = subprocess.Popen(
@@ -82,6 +142,37 @@ def served(ledger: Path, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[
         server.wait(10)
         if server.stderr is not None:
             server.stderr.close()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+@contextmanager
+def dashboard(api: str, folder: Path) -> Iterator[str]:
+    """The dashboard alone, in a process of its own, over an API that is elsewhere: its address."""
+    (folder / ".streamlit").mkdir()
+    (folder / ".streamlit" / "secrets.toml").write_text(f'[api]\nurl = "{api}"\n')
+    port = free_port()
+    script = Path(__file__).parents[2] / "ui" / "app.py"
+    running = subprocess.Popen(
+        [
+            sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port),
+            "--server.address", "127.0.0.1", "--server.headless", "true",
+            "--browser.gatherUsageStats", "false",
+        ],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait(10)
 
 
 def _wait(url: str) -> None:

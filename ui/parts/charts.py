@@ -4,6 +4,7 @@ Colours are middle tones that hold on both grounds. Times on an axis are New Yor
 a chart of the browser would show them in the zone of whoever looks.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,12 +33,25 @@ def curve(labels: Sequence[str], values: Numbers, name: str) -> Option:
         "animation": False, "grid": _GRID, "legend": {"show": False},
         "tooltip": {"trigger": "axis", "valueFormatter": "$%,.2f"},
         "xAxis": categories(labels, boundaryGap=False),
-        "yAxis": {"type": "value", "scale": True, "splitNumber": 4},
+        "yAxis": {"type": "value", "scale": True, "splitNumber": 4, **_room(values)},
         "series": [{
             "type": "line", "name": name, "data": tidy(values), "showSymbol": False,
             "lineStyle": {"width": 1.8, "color": BLUE}, "itemStyle": {"color": BLUE},
         }],
     }  # fmt: skip
+
+
+def _room(values: Numbers) -> Option:
+    """Bounds for a line that hardly moves: left alone, its axis would begin far below it."""
+    known = [value for value in values if value is not None]
+    middle = abs(known[0]) if known else 0.0
+    if middle < 1.0 or max(known) - min(known) > 1e-3 * middle:
+        return {}
+    step = 10.0 ** math.floor(math.log10(middle) - 2)
+    return {
+        "min": math.floor(min(known) / step - 0.2) * step,
+        "max": math.ceil(max(known) / step + 0.2) * step,
+    }
 
 
 def equity(labels: Sequence[str], values: Numbers, falls: Numbers) -> Option:
@@ -48,10 +62,10 @@ def equity(labels: Sequence[str], values: Numbers, falls: Numbers) -> Option:
     return {
         "animation": False, "legend": {"show": False},
         "tooltip": {"trigger": "axis"}, "axisPointer": {"link": [{"xAxisIndex": "all"}]},
-        "grid": [{**_GRID, "bottom": "38%"}, {**_GRID, "top": "68%"}],
+        "grid": [{**_GRID, "right": 38, "bottom": "38%"}, {**_GRID, "right": 38, "top": "68%"}],
         "xAxis": axes,
         "yAxis": [
-            {"type": "value", "scale": True, "splitNumber": 4},
+            {"type": "value", "scale": True, "splitNumber": 4, **_room(values)},
             {"type": "value", "gridIndex": 1, "splitNumber": 2, "max": 0,
              "axisLabel": {"formatter": "{value} %"}},
         ],

@@ -96,5 +96,5 @@ def confidence(value: float | None) -> str:
     width = min(max(value, 0.0), 100.0)
     return (
         f'<span class="confidence"><i style="width:{width:.0f}%"></i></span>'
-        f"{words.number(value, 0)}"
+        f'<span class="stated">{words.number(value, 0)}</span>'
     )

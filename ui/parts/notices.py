@@ -1,11 +1,14 @@
 """What is said when something is not as it should be: absent, degraded, halted, empty."""
 
+import re
+
 import streamlit as st
 
 from ui import words
 from ui.client import Reading, Trouble
 from ui.visit import M
 
+_WAITING = "page-waits"
 COMMANDS = {
     "no-run": (
         "There is no run in this ledger yet",
@@ -26,8 +29,13 @@ def notice(tone: str, title: str, body: str, command: str = "") -> str:
     lines = f"<pre>{words.text(command)}</pre>" if command else ""
     return (
         f'<div class="a-notice {tone}" role="status"><b>{words.text(title)}</b>'
-        f"{words.text(body)}{lines}</div>"
+        f"{_with_commands(body)}{lines}</div>"
     )
+
+
+def _with_commands(body: str) -> str:
+    """A text in which what stands between backticks is shown as what one types."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", words.text(body))
 
 
 def explained(trouble: Trouble, age: float | None = None) -> str:
@@ -55,14 +63,21 @@ def explained(trouble: Trouble, age: float | None = None) -> str:
 def usable(reading: Reading[M]) -> M | None:
     """The value, after saying what is wrong with it; None when there is nothing to show.
 
-    A key that has stopped counting leads to the form for another one.
+    A key that has stopped counting leads to the form for another one; a page that has nothing to
+    show is drawn again at the next tick (`is_waiting`).
     """
     if reading.trouble is not None:
         if reading.trouble.why == "key":
             st.rerun()
         if reading.value is None:
+            st.session_state[_WAITING] = True
             st.html(explained(reading.trouble))
     return reading.value
+
+
+def is_waiting() -> bool:
+    """Whether a page has had nothing to show since this was asked last."""
+    return bool(st.session_state.pop(_WAITING, False))
 
 
 def ask_for_key(trouble: Trouble) -> None:

@@ -1,7 +1,7 @@
 """The line on top of every page: what is shown, how it stands, and what is wrong with it.
 
-HALTED, REDUCING, DEGRADED and an absent API are boxes of their own under it: they cannot be
-scrolled past unseen, because every page begins with them.
+HALTED, REDUCING, DEGRADED and an absent API are boxes of their own under it, with which every page
+begins; HALTED and DEGRADED also mark the bar that stays when the page is scrolled.
 """
 
 from datetime import datetime, time
@@ -11,33 +11,54 @@ import streamlit as st
 from advisor.api import schemas
 from ui import words
 from ui.client import Reading
-from ui.parts import html, notices
+from ui.parts import halting, html, notices
 from ui.parts.log import UNSCALED, factors
 from ui.visit import Visit, choose
 
-_RISK_WORDS = {
-    "HALTED": "Nothing is sent but exits, and only a person starts it again.",
-    "REDUCING": "Exits only: no new position is opened.",
-}
 _OPEN, _CLOSE = time(9, 30), time(16)
 
 
 def draw_strip(visit: Visit) -> None:
-    """The line, live, with the choice of run and lane at its end."""
+    """The line, live, with halt or resume and the choice of run and lane at its end."""
+    seen, health = _read(visit)
+    drawn = _outside(seen, health)
+    notices.is_waiting()  # that of the run before: this one draws the page anyway
 
     @st.fragment(run_every=visit.tick)
     def live() -> None:
-        watchlist = visit.read(schemas.Watchlist, "/api/watchlist")
-        run = chosen_run(visit)
-        st.html(strip(watchlist, run) + warnings(visit, watchlist))
+        watchlist, (_, now) = visit.read(schemas.Watchlist, "/api/watchlist"), _read(visit)
+        moved = now is not None and _outside(watchlist.value, now) != drawn
+        if moved or notices.is_waiting():
+            st.rerun()
+        st.html(strip(watchlist, chosen_run(visit), now) + warnings(visit, watchlist, now))
 
-    line, choice = st.container(horizontal=True, vertical_alignment="top").columns(
-        [1, 0.13], vertical_alignment="top"
-    )
-    with line:
-        live()
-    with choice, st.popover("View", width="stretch", help="Which run and lane is shown"):
-        _choice(visit)
+    with st.container(horizontal=True, vertical_alignment="top", key="strip"):
+        with st.container(width="stretch"):
+            live()
+        if health is not None and health.can_halt:
+            with st.container(width=130):
+                halting.draw_button(visit, health)
+        with (
+            st.container(width=110),
+            st.popover("View", width="stretch", help="Which run and lane is shown"),
+        ):
+            _choice(visit)
+
+
+def _outside(seen: schemas.Watchlist | None, health: schemas.Health | None) -> tuple[bool, ...]:
+    """What the button and the tab's title depend on, which are not drawn anew at every tick."""
+    can = health is not None and health.can_halt
+    return can, health is not None and halting.is_resumable(health), halting.is_halted(health, seen)
+
+
+def title(visit: Visit) -> str:
+    """What the browser's tab is called: HALTED is read there too."""
+    seen, health = _read(visit)
+    return "HALTED · Advisor" if halting.is_halted(health, seen) else "Advisor"
+
+
+def _read(visit: Visit) -> tuple[schemas.Watchlist | None, schemas.Health | None]:
+    return visit.read(schemas.Watchlist, "/api/watchlist").value, halting.health_of(visit).value
 
 
 def runs_of(visit: Visit) -> Reading[schemas.Runs]:
@@ -52,7 +73,9 @@ def chosen_run(visit: Visit) -> schemas.Run | None:
     return next((one for one in found if visit.run in (None, one.run)), None)
 
 
-def strip(reading: Reading[schemas.Watchlist], run: schemas.Run | None) -> str:
+def strip(
+    reading: Reading[schemas.Watchlist], run: schemas.Run | None, health: schemas.Health | None
+) -> str:
     """The line itself."""
     seen = reading.value
     if seen is None:
@@ -71,7 +94,8 @@ def strip(reading: Reading[schemas.Watchlist], run: schemas.Run | None) -> str:
             "Today", f"<b>{words.coloured(seen.pnl_today, words.earned(seen.pnl_today))}</b>"
         ),
     ]
-    return f'<div class="a-strip">{"".join(parts)}</div>'
+    mark = "halted" if halting.is_halted(health, seen) else ""
+    return f'<div class="a-strip {mark}">{"".join(parts)}</div>'
 
 
 def _labelled(label: str, safe: str) -> str:
@@ -85,21 +109,20 @@ def _market(now: datetime | None) -> str:
     return "market open" if _OPEN <= here < _CLOSE else "market closed"
 
 
-def warnings(visit: Visit, reading: Reading[schemas.Watchlist]) -> str:
+def warnings(
+    visit: Visit, reading: Reading[schemas.Watchlist], health: schemas.Health | None
+) -> str:
     """The boxes under the line; empty when all is well."""
     boxes = []
     trouble, seen = reading.trouble, reading.value
     if trouble is not None and seen is not None:
         boxes.append(notices.explained(trouble, reading.age))
-    if seen is not None and seen.risk_state in _RISK_WORDS:
-        why = _why_halted(visit)
-        boxes.append(
-            notices.notice("stop", f"{seen.risk_state}", f"{_RISK_WORDS[seen.risk_state]} {why}")
-        )
+    stopped = seen is not None and seen.risk_state != "ACTIVE"
+    boxes.append(halting.box(health, seen, _why_halted(visit) if stopped else ""))
     boxes += _degraded(visit, seen)
-    health = visit.read_all(schemas.Health, "/api/health", fresh=3.0).value
     for part in health.components if health else []:
-        if part.state in ("degraded", "down") and not (part.name == "ledger" and seen is None):
+        told = part.name == "trading" or (part.name == "ledger" and seen is None)
+        if part.state in ("degraded", "down") and not told:
             tone = "stop" if part.state == "down" else "warn"
             boxes.append(
                 notices.notice(tone, f"DEGRADED: {part.name} is {part.state}", part.detail)
@@ -110,7 +133,7 @@ def warnings(visit: Visit, reading: Reading[schemas.Watchlist]) -> str:
 def _why_halted(visit: Visit) -> str:
     found = visit.read(schemas.Page[schemas.LogEntry], "/api/log", kind="risk", limit=1).value
     record = found.data[0].record if found and found.data else None
-    return f"Reason: {record.reason}" if isinstance(record, schemas.RiskChange) else ""
+    return record.reason if isinstance(record, schemas.RiskChange) else ""
 
 
 def _degraded(visit: Visit, seen: schemas.Watchlist | None) -> list[str]:

@@ -31,6 +31,7 @@ def frame(trades: Sequence[schemas.Trade]) -> pd.DataFrame:
             "exit": [one.exit_price for one in trades],
             "reason": [one.exit_reason.replace("_", " ") for one in trades],
             "fees": [one.fees for one in trades],
+            "utc": [f"{one.exit_time:%Y-%m-%d %H:%M}" for one in trades],
         }
     )
 
@@ -50,6 +51,7 @@ def columns() -> dict[str, Any]:
         "pnl": made.NumberColumn("P/L, $", format="%+.2f", help="After fees"),
         "r": made.NumberColumn("R", format="%+.2f", help="Profit over risk to the stop"),
         "fees": made.NumberColumn("Fees, $", format="%.2f"),
+        "utc": made.TextColumn("Closed, UTC"),
     }
 
 

@@ -54,12 +54,16 @@ def _live(visit: Visit, day: date) -> None:
         end_date=day, limit=500,
     ).value  # fmt: skip
     st.html(_summary(page.data))
-    until: datetime | None = None
-    folds = []
-    for at, one in enumerate(page.data):
-        folds.append(_fold(one, _next_events(one, until, entries), visit, opened=at == 0))
-        until = one.as_of
-    st.html("".join(folds))
+    ends: list[datetime | None] = [None, *(one.as_of for one in page.data)]
+    folds = [
+        _fold(one, _next_events(one, until, entries), visit, opened=until is None)
+        for one, until in zip(page.data, ends, strict=False)
+    ]
+    # The oldest comes first and the style turns them round: a new one is added at the end and
+    # leaves those that a reader has opened as they are.
+    with st.container(key="newest-first"):
+        for fold in reversed(folds):
+            st.html(fold)
 
 
 def _summary(found: Sequence[schemas.PaidAnalysis]) -> str:

@@ -1,4 +1,4 @@
-"""Premarket: what was known of each symbol before a session opened."""
+"""Premarket: what was known before a session opened: biases, snapshots of symbols, and news."""
 
 import streamlit as st
 
@@ -8,11 +8,12 @@ from ui.parts import html, notices
 from ui.parts.sessions import choose_session
 from ui.visit import current
 
+_NEWS = 100
 _TRENDS = {1: "▲ up", 0: "▬ none", -1: "▼ down"}
 
 
 def show() -> None:
-    """Choose a session; its snapshots as a table."""
+    """Choose a session; what was prepared for it."""
     visit = current()
     seen = notices.usable(visit.read(schemas.Watchlist, "/api/watchlist"))
     if seen is None:
@@ -36,6 +37,33 @@ def show() -> None:
         "A trend needs both slopes on one side and swings that do not speak against it. MR does "
         "not arm with the trend, TC only with it; above the ATR percentile cap nothing arms."
     )
+    news = visit.read(schemas.News, "/api/news", date=day, limit=_NEWS, fresh=3.0).value
+    if news is not None:
+        st.html(html.card("News that was read", _news(news)))
+
+
+def _news(found: schemas.News) -> str:
+    """What was known before the open, newest first; other people's words, as text."""
+    if not found.data:
+        return (
+            '<p class="soft">None. A replay reads what <code>--news FILE</code> names; '
+            "<code>advisor news fetch</code> collects it from feeds.</p>"
+        )
+    entries = "".join(
+        f'<div class="entry"><span class="when">{words.clock(one.known_at, day=True)}</span>'
+        f"<span>{''.join(html.chip(name, 'soft') for name in one.symbols[:6])} "
+        f"{words.text(one.title)}</span>{_under(one)}</div>"
+        for one in found.data
+    )
+    more = found.total - len(found.data)
+    rest = f'<p class="small soft">{more:,} older ones are not shown.</p>' if more else ""
+    return f'<div class="log wide tall">{entries}</div>{rest}'
+
+
+def _under(one: schemas.NewsItem) -> str:
+    summary = "" if one.summary.strip() == one.title.strip() else words.text(one.summary)
+    told = f"{words.text(one.source)} · {summary}" if summary else words.text(one.source)
+    return f'<div class="more">{told}</div>'
 
 
 def _context(found: schemas.DailyBiases) -> str:

@@ -33,7 +33,7 @@ def show() -> None:
         "the next run."
     )
     for group, members in groupby(rows, key=lambda one: one.key.partition(".")[0]):
-        st.html(html.card(group, _table(list(members), found)))
+        st.html(html.card(group, f'<div class="even">{_table(list(members), found)}</div>'))
 
 
 def _differs(one: schemas.Setting, found: schemas.SettingsAnswer) -> bool:
@@ -58,4 +58,6 @@ def _value(value: object) -> str:
         return words.text(", ".join(map(str, value))) if value else words.DASH
     if isinstance(value, dict):
         return words.text(", ".join(f"{name}: {one}" for name, one in value.items())) or words.DASH
+    if isinstance(value, float) and value.is_integer():
+        return words.number(value, 0).replace(",", "")
     return words.DASH if value is None or value == "" else words.text(value)

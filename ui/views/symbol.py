@@ -89,8 +89,8 @@ def _draw(visit: Visit, symbol: str, day: date, timeframe: str) -> None:
             )
         else:
             st.html(notices.notice("", f"No minute of {symbol}", f"on {day}"))
-    with right:
-        st.html(html.card("Decisions", f'<div class="tall">{log(found, visit)}</div>'))
+    with right, st.container(key="tall-symbol"):
+        st.html(html.card("Decisions", log(found, visit)))
 
 
 def _analyses(visit: Visit, day: date) -> list[schemas.Analysis]:

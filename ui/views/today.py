@@ -6,6 +6,7 @@ from advisor.api import schemas
 from ui import words
 from ui.parts import charts, html, notices
 from ui.parts.log import log
+from ui.parts.sessions import offset
 from ui.parts.steps import steps
 from ui.parts.watchlist import grid
 from ui.visit import Visit, current
@@ -41,7 +42,8 @@ def _live(visit: Visit) -> None:
             st.html(html.card("What the analyst is doing", doing))
         st.html(html.card("In force", _in_force(seen, visit)))
         st.html(html.card("Alerts", _alerts(visit)))
-        st.html(html.card("Decisions", _decisions(visit, seen)))
+        with st.container(key="tall-today"):
+            st.html(html.card("Decisions", _decisions(visit, seen)))
 
 
 def _decisions(visit: Visit, seen: schemas.Watchlist) -> str:
@@ -52,7 +54,7 @@ def _decisions(visit: Visit, seen: schemas.Watchlist) -> str:
         limit=SHOWN,
         start_date=seen.date,
     ).value
-    return f'<div class="tall">{log(found.data if found else (), visit)}</div>'
+    return log(found.data if found else (), visit)
 
 
 def _in_force(seen: schemas.Watchlist, visit: Visit) -> str:
@@ -85,8 +87,10 @@ def _in_force(seen: schemas.Watchlist, visit: Visit) -> str:
 
 
 def _factor(value: float) -> str:
-    word = {True: " easier", False: " harder"}[value < 1.0] if value != 1.0 else ""
-    return f'{words.number(value)}<span class="soft small">{word}</span>'
+    if value == 1.0:
+        return words.number(value)
+    word = "easier" if value < 1.0 else "harder"
+    return f'{words.number(value)} <span class="soft small">{word}</span>'
 
 
 def _until(seen: schemas.Watchlist) -> str:
@@ -126,3 +130,4 @@ def _equity(seen: schemas.Watchlist, visit: Visit) -> None:
                      [p.equity for p in found.data], "Equity"),
         height=300, key="today-equity",
     )  # fmt: skip
+    st.caption(offset(seen.date))

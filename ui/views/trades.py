@@ -9,6 +9,7 @@ import streamlit as st
 from advisor.api import schemas
 from ui import words
 from ui.parts import charts, html, notices
+from ui.parts.sessions import offset
 from ui.parts.story import story
 from ui.parts.trade_table import columns, csv_of, frame
 from ui.visit import Visit, current
@@ -128,6 +129,8 @@ def _equity(visit: Visit, points: list[schemas.EquityPoint]) -> None:
         [one.equity for one in points], [one.drawdown for one in points],
     )  # fmt: skip
     st.echarts_chart(option, height=320, key="trades-equity")
+    if form == "%H:%M" and points:
+        st.caption(offset(words.local(points[0].time).date()))
 
 
 def _bucket(low: float, groups: schemas.TradeGroups) -> str:

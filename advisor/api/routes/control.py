@@ -75,10 +75,13 @@ def can_halt(parts: Parts) -> bool:
 
 
 def is_halted(parts: Parts) -> bool:
-    """Whether the ledger has the lane that trades as HALTED."""
-    if parts.view.find_run(None) is None:
+    """Whether the ledger has the lane that trades as HALTED; one that cannot be read has not."""
+    try:
+        run = parts.view.find_run(None)
+        scope = parts.view.scope_of(run, None, None) if run else None
+        return scope is not None and risk_state(parts.view, scope) is RiskState.HALTED
+    except AdvisorError:
         return False
-    return risk_state(parts.view, parts.view.scope()) is RiskState.HALTED
 
 
 def shown(parts: Parts) -> schemas.Control | None:
@@ -89,10 +92,7 @@ def shown(parts: Parts) -> schemas.Control | None:
 
 
 def _told(parts: Parts, asked: Asked) -> schemas.Control:
-    try:
-        halted = is_halted(parts)
-    except AdvisorError:
-        halted = False
+    halted = is_halted(parts)
     if isinstance(asked, Halt):
         return schemas.Control(
             asked="halt", by=asked.by, at=asked.at, reason=asked.reason, flatten=asked.flatten,

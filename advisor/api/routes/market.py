@@ -1,5 +1,6 @@
 """The market as the core saw it: the watchlist grid, candles with band and state, the premarket."""
 
+from dataclasses import replace
 from datetime import date as Date
 from datetime import datetime, time, timedelta
 from typing import Annotated, Any, Literal
@@ -18,7 +19,7 @@ from advisor.api.account import (
     risk_state,
 )
 from advisor.api.answers import KeptRoute, answer
-from advisor.api.asking import READS, OneDate, OneSymbol, Symbol, TheScope, TheView
+from advisor.api.asking import READS, Limit, OneDate, OneSymbol, Symbol, TheScope, TheView
 from advisor.api.view import LedgerView, Scope, minutes_of
 from quant_core.calendar import NEW_YORK, to_datetime
 from quant_core.cycles import STATES, CycleRows
@@ -145,10 +146,7 @@ def premarket(
 ) -> Response:
     """What was known of each symbol before a session opened; the newest session without a date."""
     name = view.symbol(scope, symbol)
-    if date is None:
-        market = view.market(scope)
-        newest = view.pages.newest(codec.SNAPSHOTS, market, as_of=scope.as_of, limit=1)
-        date = newest[0].record.date if newest else None
+    date = date or _prepared_last(view, scope)
     found = _snapshots(view, scope, date) if date else []
     data = [rows.snapshot(one) for one in found if name is None or one.symbol == name]
     return answer(request, schemas.Listing[schemas.Snapshot](**scope.where, data=data))
@@ -178,6 +176,38 @@ def daily_bias(
             context=rows.market_context(contexts[0]) if contexts else None,
         ),
     )
+
+
+@router.get("/news", response_model=schemas.News, responses=READS)
+def news(
+    request: Request, view: TheView, scope: TheScope, date: OneDate = None, symbol: Symbol = None,
+    limit: Limit = 100,
+) -> Response:  # fmt: skip
+    """The news that a session's premarket read, newest first; the newest session without a date.
+
+    `symbol` leaves what names it. Only what was known before the open is here, never what came
+    later.
+    """
+    name, market = view.symbol(scope, symbol), replace(scope, place=view.market(scope))
+    date = date or _prepared_last(view, scope)
+    span = view.span(market, date, date)
+    of: dict[str, Any] = {"as_of": scope.as_of, "span": span}
+    found = view.pages.following(codec.NEWS, market.place, **of) if date else []
+    wanted = [one for one in found if name is None or name in one.record.symbols]
+    wanted.sort(key=lambda one: one.at, reverse=True)
+    return answer(
+        request,
+        schemas.News(
+            **market.where, data=[rows.news(one) for one in wanted[:limit]], date=date,
+            total=len(wanted),
+        ),
+    )  # fmt: skip
+
+
+def _prepared_last(view: LedgerView, scope: Scope) -> Date | None:
+    """The newest session that was prepared."""
+    newest = view.pages.newest(codec.SNAPSHOTS, view.market(scope), as_of=scope.as_of, limit=1)
+    return newest[0].record.date if newest else None
 
 
 def _snapshots(view: LedgerView, scope: Scope, day: Date) -> list[Snapshot]:

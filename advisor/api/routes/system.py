@@ -129,7 +129,8 @@ def health(parts: ThePartsOf) -> Response:
     status = "down" if "down" in states else "degraded" if "degraded" in states else "ok"
     body = schemas.Health(
         status=status, version=__version__, time=datetime.now(UTC), components=components,
-        control=control.shown(parts), can_halt=control.can_halt(parts),
+        control=control.shown(parts), halted=control.is_halted(parts),
+        can_halt=control.can_halt(parts),
     )  # fmt: skip
     return Response(
         body.model_dump_json(),
@@ -173,11 +174,7 @@ def _trading(parts: Parts) -> schemas.Component:
     """Whether the session may enter trades: a halt that was asked for counts before it is done."""
     if not control.can_halt(parts):
         return _nothing("trading", "no session that trades an account is served")
-    asked = control.shown(parts)
-    try:
-        halted = control.is_halted(parts)
-    except (AdvisorError, ProblemError):
-        return schemas.Component(name="trading", state="down", detail="the ledger cannot be read")
+    asked, halted = control.shown(parts), control.is_halted(parts)
     if asked is not None and asked.asked == "halt":
         done = "HALTED" if asked.applied else "a halt waits for the session"
         detail = f"{done}, by {asked.by} at {asked.at:%Y-%m-%d %H:%M:%S} UTC: {asked.reason or '-'}"

@@ -316,3 +316,23 @@ def test_conversations_are_bounded_and_forgotten() -> None:
     assert held.topic(first, "run") is not None  # the planted one was older
     now[0] = 91.0
     assert held.topic(first, "run") is None
+
+
+def test_every_follow_up_that_is_offered_is_answered(site: TestClient) -> None:
+    """From each kind of first question a while along the first, second and third suggestion."""
+    firsts = (
+        "P/L over the last 5 days?", "How many signals were there in January?",
+        "Which signals were vetoed, and why?", "Did the advice help?", "How much money do we have?",
+        "What was the bias for NVDA on January 8?", "How many analyses were degraded?",
+        "What do we hold?", "xyzzy",
+    )  # fmt: skip
+    for first in firsts:
+        answer = ask(site, first)
+        for step in range(3):
+            offered = answer["follow_ups"]
+            assert 1 <= len(offered) <= 3, (first, answer["text"])
+            assert len(set(offered)) == len(offered)
+            question = offered[step % len(offered)]
+            answer = ask(site, question, conversation=answer["conversation"])
+            nothing = answer["reason"] in ("no evidence", "no index")
+            assert not answer["refused"] or nothing, (first, question, answer["text"])

@@ -213,6 +213,31 @@ def alone(where: str) -> Iterator[Store]:
         yield store
 
 
+def test_the_news_of_a_morning_is_told_as_it_was_known(where: str, tmp_path: Path) -> None:
+    """Two mornings; the second read an item of its own. Nothing is told before its moment."""
+    later = replace(
+        ex.HEADLINE, id="gd-2", title="<b>loud</b>", symbols=(),
+        published_at=ex.MORNING + timedelta(hours=20), received_at=ex.MORNING + timedelta(hours=21),
+    )  # fmt: skip
+    tomorrow = replace(ex.SNAPSHOT, date=ex.SNAPSHOT.date + timedelta(days=1))
+    with Store.open(where) as store:
+        store.start_run("pm", kind="replay", config_hash="c", code_version="v", config_json="{}")
+        store.commit_cycle("pm", MARKET_LANE, None, [ex.SNAPSHOT, ex.HEADLINE], None)
+        store.commit_cycle("pm", MARKET_LANE, None, [tomorrow, later], None)
+        site = client(api(store, tmp_path))
+        newest = get(site, "/api/news")
+        assert (newest["date"], newest["lane"], newest["total"]) == ("2026-01-06", MARKET_LANE, 1)
+        assert (newest["data"][0]["title"], newest["data"][0]["symbols"]) == ("<b>loud</b>", [])
+        first = get(site, "/api/news", date="2026-01-05", symbol="nvda")
+        (item,) = first["data"]
+        assert (item["title"], item["source"]) == (ex.HEADLINE.title, "Wire")
+        assert item["known_at"] == "2026-01-05T12:55:00Z"
+        early = (ex.MORNING - 36 * ex.MINUTE).isoformat()
+        assert get(site, "/api/news", date="2026-01-05", as_of=early)["data"] == []
+        assert get(site, "/api/news", date="2026-01-07")["data"] == []
+        assert get(site, "/api/news", symbol="nvda")["total"] == 0
+
+
 ASKED = replace(ex.CALL, machine="market_analysis")
 
 
