@@ -30,8 +30,8 @@ def verify(
         reports = {run.run_id: store.verify_chain(run.run_id) for run in store.runs()}
     if not reports:
         raise BookMismatch(
-            f"the ledger {without_password(_place(ledger))} holds no run: nothing was ever recorded in it, or its "
-            "history was removed"
+            f"the ledger {without_password(_place(ledger))} holds no run: nothing was ever "
+            "recorded in it, or its history was removed"
         )
     if json:
         print_json({run: asdict(report) for run, report in reports.items()})
