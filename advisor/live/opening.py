@@ -20,6 +20,7 @@ from advisor.bootstrap import Advisers, ReplayOptions, advisers, make_lanes
 from advisor.control import Control
 from advisor.cycle import CycleDependencies, dependencies
 from advisor.gates import open_gates
+from advisor.keeping import Keeping
 from advisor.lanes import Lane, TradingDay
 from advisor.ledgers import open_ledger
 from advisor.live.clock import LiveClock
@@ -135,6 +136,8 @@ class Opening:
                 open_telemetry(settings.telemetry, run_id, store, clock)
             )
             deps = dependencies(run_id, settings, store, telemetry)
+            if settings.ledger.url is None:
+                stack.enter_context(Keeping(request.folder / LEDGER, settings.rag))
             yield LiveSession(
                 Parts(
                     day=TradingDay(

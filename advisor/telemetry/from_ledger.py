@@ -19,6 +19,7 @@ from advisor.api.problems import ProblemError
 from advisor.api.sums import Fold, SessionSums
 from advisor.api.view import LedgerView, Scope
 from advisor.telemetry.names import BY_NAME
+from advisor.trading.reasons import DISAGREE
 from quant_core.calendar import NEW_YORK, to_minute, xnys
 from quant_core.types import Fill, Order, RiskState, Status
 from tools.errors import AdvisorError, NoData
@@ -28,7 +29,6 @@ from tools.store.paging import Place, Span
 
 Family = CounterMetricFamily | GaugeMetricFamily
 Sums = dict[Any, float]  # by what is counted: a word, or several
-_BREAK = "book mismatch"  # how `advisor.trading` begins the reason of such a risk change
 _BASIS = 1e4
 _COUNTED = {
     "setup": "advisor_signals_total",
@@ -260,7 +260,7 @@ def _call_sums(rows: Sequence[Any]) -> Sums:
 
 
 def _breaks(rows: Sequence[Any]) -> Sums:
-    return {"breaks": sum(str(reason).startswith(_BREAK) for _, reason in rows)}
+    return {"breaks": sum(str(reason).startswith(DISAGREE) for _, reason in rows)}
 
 
 def _status_counts(rows: Sequence[Any]) -> Sums:

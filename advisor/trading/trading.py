@@ -22,6 +22,7 @@ from advisor.settings import BrokerLimits
 from advisor.trading.agreement import Agreement, Policy
 from advisor.trading.book import Book
 from advisor.trading.guard import Guard
+from advisor.trading.reasons import DISAGREE, FAILING, SLIPPED
 from advisor.trading.sending import Sender
 from advisor.trading.watched import WatchedBroker
 from quant_core.calendar import new_york, to_minute
@@ -32,6 +33,7 @@ from tools.errors import Ambiguous, BookMismatch, Transient
 from tools.notify.alerts import Alert, Severity
 from tools.ports import Broker, Ledger
 
+KINDS = {DISAGREE: "mismatch", FAILING: "broker", SLIPPED: "slippage"}  # of alerts
 ENTRY = "entry"  # the reason of a fill that opens
 
 
@@ -121,7 +123,7 @@ class Trading:
                 f"{had:,.4f}, where at most {self._worst_bps:g} bp are expected; no new entries "
                 f"until {new_york(until)[11:]}"
             )
-            self._hold("an entry slipped by too much", told, now)
+            self._hold(SLIPPED, told, now)
             self._book.commit()
 
     def close_all(self, reason: int) -> bool:
@@ -149,14 +151,14 @@ class Trading:
         if differences:
             self._disagree("; ".join(differences), now)
         elif self._broker.is_failing():
-            self._hold("the broker keeps failing", self.trouble, now)
+            self._hold(FAILING, self.trouble, now)
         elif state == REDUCING and to_minute(now) >= held_until:
             self._change_state(ACTIVE, "the broker answers, and ledger and broker agree", now)
         self._book.commit()
 
     def _disagree(self, what: str, now: datetime) -> None:
         """No new entries until it is gone."""
-        self._hold("ledger and broker disagree", what, now)
+        self._hold(DISAGREE, what, now)
 
     def _hold(self, why: str, what: str, now: datetime) -> None:
         """Let no new entry through. What is HALTED stays so."""
@@ -169,7 +171,7 @@ class Trading:
         account["risk_state"] = state
         self._book.record(
             RiskChange(
-                start=now,
+                start=now - timedelta(minutes=1),  # known now: at the end of the minute it is under
                 state=RISK_STATES[state],
                 reason=reason,
                 equity=float(account["equity"][0]),
@@ -185,7 +187,7 @@ class Trading:
         except (Transient, Ambiguous) as error:
             self.trouble = str(error)
             if self._broker.is_failing():
-                self._hold("the broker keeps failing", self.trouble, now)
+                self._hold(FAILING, self.trouble, now)
             self._book.commit()
             return False
         except BookMismatch as error:
@@ -199,7 +201,7 @@ class Trading:
     def _tell(self, title: str, text: str) -> None:
         self._alert(
             Alert(
-                kind="mismatch" if "disagree" in title else "protection",
+                kind=KINDS.get(title, "protection"),
                 severity=Severity.CRITICAL,
                 title=title,
                 text=text,

@@ -20,7 +20,7 @@ from tests.infra.promql import INFRA
 ROOT = INFRA.parent
 COMPOSE = yaml.safe_load((INFRA / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("upgrade", "advisor")
+OURS = ("advisor", "upgrade", "trader")
 
 
 def stages() -> dict[str, list[tuple[str, str]]]:
