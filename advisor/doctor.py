@@ -57,7 +57,7 @@ def examine(
     broker = _open_broker(settings, environment)
     checks: dict[str, Callable[[], Finding]] = {
         "packages": _packages,
-        "calendar": _calendar,
+        "calendar": lambda: _calendar(broker),
         "disk": lambda: _disk(folder),
         "ledger": lambda: _ledger(ledger, settings),
         "broker": lambda: _broker(broker, settings),
@@ -87,7 +87,7 @@ def _packages() -> Finding:
     )
 
 
-def _calendar() -> Finding:
+def _calendar(broker: AlpacaBroker | str) -> Finding:
     now = datetime.now(UTC)
     calendar = xnys(now.year, now.year + 1)
     minute = int(now.timestamp()) // 60
@@ -98,7 +98,17 @@ def _calendar() -> Finding:
     else:
         later = next(one for one in sessions if one.open > minute)
         found = f"the market is closed; it opens {new_york(to_datetime(later.open))} New York"
-    return Finding(check="calendar", outcome="ok", found=found)
+    ours = running or later
+    if isinstance(broker, str):
+        return Finding(check="calendar", outcome="ok", found=found)
+    if broker.session(ours.date) != (to_datetime(ours.open), to_datetime(ours.close)):
+        return Finding(
+            check="calendar",
+            outcome="fail",
+            found=f"{found}; the broker's calendar has other times for {ours.date}",
+            todo="update exchange_calendars; no session is opened while the two differ",
+        )
+    return Finding(check="calendar", outcome="ok", found=f"{found}; so says the broker")
 
 
 def _disk(folder: Path) -> Finding:

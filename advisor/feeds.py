@@ -15,9 +15,12 @@ from typing import Any
 import msgspec
 
 from advisor.exports import write_whole
+from advisor.secrets import open_secrets
+from advisor.settings import Settings
 from quant_core.types import Headline
 from tools.errors import AdvisorError, BadInput, NoData, NotConfigured
-from tools.news.feeds import Feed, FeedState, fetch
+from tools.news.alpaca import SCHEME, fetch_alpaca
+from tools.news.feeds import Feed, FeedState, Fetched, fetch
 from tools.news.files import NewsFormat, read_news_files
 from tools.news.rows import FIELDS, NewsRejection
 
@@ -37,7 +40,24 @@ class Polled:
     failure: str
 
 
-def poll_feeds(feeds: Sequence[Feed], folder: Path, now: Callable[[], datetime]) -> list[Polled]:
+Fetch = Callable[[Feed, FeedState, datetime], Fetched]
+
+
+def fetcher(settings: Settings) -> Fetch:
+    """Fetches a feed from where its address says: `alpaca:NVDA,AMD`, or RSS and Atom by URL."""
+
+    def fetch_one(feed: Feed, state: FeedState, now: datetime) -> Fetched:
+        if not feed.url.startswith(SCHEME):
+            return fetch(feed, state, now)
+        base_url = settings.broker.data_url
+        return fetch_alpaca(open_secrets(settings), feed.symbols, state, now, base_url=base_url)
+
+    return fetch_one
+
+
+def poll_feeds(
+    feeds: Sequence[Feed], folder: Path, now: Callable[[], datetime], fetch_one: Fetch = fetch
+) -> list[Polled]:
     """Fetch every feed once; one that fails is named and keeps no other from being read."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -45,7 +65,7 @@ def poll_feeds(feeds: Sequence[Feed], folder: Path, now: Callable[[], datetime])
         raise BadInput(f"--out {folder} cannot be used: {error.strerror}") from error
     known = _known(folder / NEWS_FILE)
     states = _states(folder / STATE_FILE)
-    return [_poll(feed, folder, known, states, now) for feed in feeds]
+    return [_poll(feed, folder, known, states, now, fetch_one) for feed in feeds]
 
 
 def _poll(
@@ -54,9 +74,10 @@ def _poll(
     known: set[str],
     states: dict[str, FeedState],
     now: Callable[[], datetime],
+    fetch_one: Fetch,
 ) -> Polled:
     try:
-        found = fetch(feed, states.get(feed.url, FeedState()), now())
+        found = fetch_one(feed, states.get(feed.url, FeedState()), now())
     except NotConfigured:
         raise
     except AdvisorError as error:

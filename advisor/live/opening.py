@@ -45,7 +45,7 @@ from quant_core.grid import session_clock
 from tools.broker.alpaca import AlpacaBroker
 from tools.broker.lock import account_lock
 from tools.broker.updates import OrderUpdates
-from tools.errors import NoData, Rejected
+from tools.errors import BookMismatch, NoData, Rejected
 from tools.market.alpaca import AlpacaBars
 from tools.market.alpaca_stream import AlpacaBarStream
 from tools.notify import Alerts, open_channels
@@ -178,6 +178,14 @@ class Opening:
             raise Rejected(
                 f"account {account.number} may not trade: {account.blocked}; Alpaca's dashboard "
                 "says why"
+            )
+        ours = to_datetime(self.session.open), to_datetime(self.session.close)
+        if (theirs := broker.session(self.session.date)) != ours:
+            told = "no session" if theirs is None else " to ".join(new_york(one) for one in theirs)
+            raise BookMismatch(
+                f"our calendar has a session on {self.session.date}, {new_york(ours[0])} to "
+                f"{new_york(ours[1])[11:]} New York; the broker has {told}. Nothing was opened; "
+                "update exchange_calendars"
             )
         stack.enter_context(account_lock(self.settings.spending.place().parent, account.number))
         return _Account(broker, account.number)

@@ -9,11 +9,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
+from quant_core.calendar import new_york, to_datetime, xnys
 from tests.stand_ins.alpaca_exchange import OPEN, Exchange, Refusal
 
 KEY, SECRET = "PKTEST", "secret-of-a-paper-account"
@@ -38,6 +39,9 @@ class AlpacaStandIn:
         self.bars: dict[str, list[dict[str, Any]]] = {}
         self.page = 10_000
         self.spread = 0.0002
+        self.news: list[dict[str, Any]] = []
+        self.contracts: list[dict[str, Any]] = []
+        self.chain: dict[str, Any] = {}
         self.faults: list[Fault] = []
         self.seen: list[tuple[str, str]] = []
         self.lock = threading.RLock()
@@ -147,6 +151,22 @@ class AlpacaStandIn:
             ]
         if (method, path) == ("GET", "/orders:by_client_order_id"):
             return 200, exchange.by_client_id(query["client_order_id"]).payload(nested=False)
+        if (method, path) == ("GET", "/calendar"):
+            return 200, self.calendar(query["start"])
+        if (method, path) == ("GET", "/v1beta1/news"):
+            since = datetime.fromisoformat(query["start"])
+            rows = [r for r in self.news if datetime.fromisoformat(r["updated_at"]) >= since]
+            begin = int(query.get("page_token") or 0)
+            more = str(begin + 2) if begin + 2 < len(rows) else None
+            return 200, {"news": rows[begin : begin + 2], "next_page_token": more}
+        if (method, path) == ("GET", "/options/contracts"):
+            asked = query["expiration_date_gte"], query["expiration_date_lte"]
+            rows = [r for r in self.contracts if asked[0] <= r["expiration_date"] <= asked[1]]
+            begin = int(query.get("page_token") or 0)
+            more = str(begin + 2) if begin + 2 < len(rows) else None
+            return 200, {"option_contracts": rows[begin : begin + 2], "next_page_token": more}
+        if path.startswith("/v1beta1/options/snapshots/"):
+            return 200, {"snapshots": self.chain, "next_page_token": None}
         if (method, path) == ("GET", "/stocks/quotes/latest"):
             half = {s: price * self.spread / 2 for s, price in exchange.prices.items()}
             return 200, {
@@ -190,6 +210,14 @@ class AlpacaStandIn:
         for symbol, row in rows[begin:end]:
             shown.setdefault(symbol, []).append(row)
         return 200, {"bars": shown, "next_page_token": more}
+
+    def calendar(self, day: str) -> list[dict[str, str]]:
+        """The exchange's day, or the next one where there is none."""
+        first = date.fromisoformat(day)
+        year = xnys(first.year, first.year + 1)
+        session = year.between(first, date(first.year + 1, 12, 31))[0]
+        opens, closes = (new_york(to_datetime(m))[11:] for m in (session.open, session.close))
+        return [{"date": str(session.date), "open": opens, "close": closes}]
 
     def _account(self) -> dict[str, Any]:
         exchange = self.exchange

@@ -11,6 +11,7 @@ asked again (`Transient`). An order whose answer was lost may exist: that is `Am
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import Any, Literal
 
 from quant_core.types import Order
@@ -63,6 +64,15 @@ class AlpacaBroker:
     def clock(self) -> MarketClock:
         """The broker's time and session."""
         return wire.clock_of(self._ask(self._client.get_clock))
+
+    def session(self, day: date) -> tuple[datetime, datetime] | None:
+        """When the market opens and closes on a New York date, UTC; None when it does not."""
+        from alpaca.trading.requests import GetCalendarRequest
+
+        asked = GetCalendarRequest(start=day, end=day)
+        found = self._ask(lambda: self._client.get_calendar(asked))
+        # Where a date has no session the answer may begin with the next one.
+        return wire.session_of(found[0]) if found and found[0]["date"] == str(day) else None
 
     def positions(self) -> list[BrokerPosition]:
         """All open positions."""

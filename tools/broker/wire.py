@@ -1,9 +1,10 @@
 """Alpaca's payloads, read into our words. Whatever is missing or odd is said by name."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any, Literal
 
+from quant_core.calendar import at_new_york
 from quant_core.types import Side
 from tools.broker.book import (
     BrokerAccount,
@@ -105,6 +106,13 @@ def clock_of(payload: Payload) -> MarketClock:
         next_open=_moment(payload["next_open"]),
         next_close=_moment(payload["next_close"]),
     )
+
+
+def session_of(payload: Payload) -> tuple[datetime, datetime]:
+    """Open and close of a day of the calendar, UTC; Alpaca gives them in New York time."""
+    day = date.fromisoformat(payload["date"])
+    opens, closes = (time.fromisoformat(payload[name]) for name in ("open", "close"))
+    return at_new_york(day, opens), at_new_york(day, closes)
 
 
 def update_of(payload: Payload) -> OrderUpdate:

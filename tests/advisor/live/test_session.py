@@ -9,6 +9,7 @@ from advisor.market import MarketRequest, prepare_market
 from advisor.replay import LEDGER, replay
 from quant_core.calendar import to_datetime
 from tests.advisor.live.theatre import DAY, SYMBOLS, Play, Theatre, theatre
+from tools.errors import BookMismatch
 from tools.store.store import Store
 
 
@@ -60,3 +61,16 @@ def test_no_entry_where_the_spread_is_wide(tmp_path: Path) -> None:
         decisions = store.decisions(run.run_id, "advised", as_of=end)
     assert decisions
     assert {one.plan.blocked_by for one in decisions} == {"spread"}
+
+
+@pytest.mark.parametrize(
+    ("day", "closes", "told"),
+    [(DAY, "13:00", "2025-03-12 09:30 to 2025-03-12 13:00"), ("2025-03-13", "16:00", "no session")],
+)
+def test_a_day_that_the_broker_has_otherwise_is_not_opened(
+    tmp_path: Path, day: object, closes: str, told: str
+) -> None:
+    with theatre(tmp_path) as stage:
+        stage.rest.calendar = lambda _: [{"date": str(day), "open": "09:30", "close": closes}]  # type: ignore[method-assign]
+        with pytest.raises(BookMismatch, match=f"the broker has {told}"):
+            Play(stage).run()
