@@ -244,7 +244,7 @@ def _alerts(settings: Settings, environment: Mapping[str, str]) -> Finding:
             check="alerts",
             outcome="off",
             found="no channel is set up",
-            todo="name alerts.recipients or alerts.webhook",
+            todo="name alerts.recipients or alerts.webhook, or set alerts.desktop",
         )
     return Finding(
         check="alerts",

@@ -33,7 +33,7 @@ class AlertChannels:
 
     Mail goes by `smtp`, or by Amazon SES (`ses`); `sns_topic` is the ARN of an SNS topic.
     `security`: `starttls` (usual on port 587), `tls` from the first byte (465), or `none`.
-    `chat_id` is Telegram's.
+    `chat_id` is Telegram's. With `desktop` they are also shown where the program runs.
     """
 
     recipients: tuple[str, ...] = ()
@@ -46,6 +46,7 @@ class AlertChannels:
     chat_id: str = ""
     mail_by: Literal["smtp", "ses"] = "smtp"
     sns_topic: str = ""
+    desktop: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a channel that could never deliver."""
@@ -90,6 +91,10 @@ def open_channels(
         from tools.notify.amazon import SnsTopic
 
         channels.append(SnsTopic(settings.sns_topic, aws))
+    if settings.desktop:
+        from tools.notify.desktop import Desktop
+
+        channels.append(Desktop())
     return channels
 
 
