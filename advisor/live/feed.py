@@ -61,7 +61,8 @@ class LiveFeed:
             return True
         if now < closed + self._patience:
             return False
-        if self._known_until < closed and now >= self._not_before:
+        pausing = now < self._not_before <= now + LONGEST_PAUSE  # a clock may have been set back
+        if self._known_until < closed and not pausing:
             self._ask(row, now)
         is_over = now >= to_datetime(self._session.close) + AFTER_THE_CLOSE
         return self._known_until >= closed or not self._bars.missing(row) or is_over

@@ -100,6 +100,14 @@ class SessionBars:
         tracks = [self._track(symbol, bars, row) for symbol, bars in self._each()]
         return session_grid(tracks, self._calendar, self._index)
 
+    def remarks(self) -> list[str]:
+        """What came besides the bars that were used, a sentence for each kind."""
+        found = [f"{count} bars {kind}: not used" for kind, count in sorted(self.counts.items())]
+        for symbol, reasons in self.refused().items():
+            told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+            found.append(f"bars of {symbol} refused: {told}")
+        return found
+
     def refused(self) -> dict[str, dict[str, int]]:
         """How many taken bars were refused, by symbol and reason."""
         found = {}

@@ -56,36 +56,40 @@ def enter_run(
 
 
 def take_over(store: Store, run_id: str, lanes: Sequence[Lane], today: date) -> None:
-    """Give lanes without a past the account's standing under earlier settings, where there is one.
+    """Give lanes the account's standing where another run, under other settings, was the last.
 
     BadInput when that run is in the middle of today's session, or holds something.
     """
-    earlier = [run for run in store.runs() if run.run_id != run_id]
-    earlier.sort(key=lambda run: run.created_at, reverse=True)
+    others = [run for run in store.runs() if run.run_id != run_id]
+    others.sort(key=lambda run: run.created_at, reverse=True)
     for lane in lanes:
-        if lane.day is None:
-            _take_over(store, earlier, lane, today)
+        _take_over(store, others, lane, today)
 
 
-def _take_over(store: Store, earlier: Sequence[Run], lane: Lane, today: date) -> None:
-    for run in earlier:
+def _take_over(store: Store, others: Sequence[Run], lane: Lane, today: date) -> None:
+    latest, name = lane.day, ""
+    for run in others:
         checkpoint = store.checkpoint(run.run_id, lane.name)
         if checkpoint is None:
             continue
-        before = Lane(name=lane.name, desk=lane.desk, log=lane.log)
-        before.restore(checkpoint)
-        slots = before.desk.slots
-        held = slots["quantity"].any() or slots["entry_quantity"].any()
-        if before.day == today or held:
-            raise BadInput(
-                f"run {run.run_id} "
-                + ("still holds a position" if held else f"began the session of {today}")
-                + " under other settings, symbols or code; start it again as it was, or wait for "
-                "the next session"
-            )
-        lane.desk = Desk(lane.desk.slots, before.desk.account)
-        lane.daily_returns = before.daily_returns
+        other = Lane(name=lane.name, desk=lane.desk, log=lane.log)
+        other.restore(checkpoint)
+        # Who went back to earlier settings has a past of their own, and it is not the last one.
+        if other.day is not None and (latest is None or other.day > latest):
+            latest, name, before = other.day, run.run_id, other
+    if not name:
         return
+    slots = before.desk.slots
+    held = slots["quantity"].any() or slots["entry_quantity"].any()
+    if latest == today or held:
+        raise BadInput(
+            f"run {name} "
+            + ("still holds a position" if held else f"began the session of {today}")
+            + " under other settings, symbols or code; start it again as it was, or wait for "
+            "the next session"
+        )
+    lane.desk = Desk(lane.desk.slots, before.desk.account)
+    lane.daily_returns = before.daily_returns
 
 
 def adopt_equity(desk: Desk, equity: float) -> float:

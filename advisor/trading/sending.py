@@ -41,7 +41,7 @@ class Sender:
             elif row.kind is not Purpose.ENTRY and not self._is_needed(row):
                 self._book.put(row, now, state=Sending.DONE, reason="no longer needed")
                 self._book.commit()
-            elif self._not_before.get(row.client_order_id, now) <= now:
+            elif not self._is_pausing(row, now):
                 self.send_one(row, now)
 
     def send_one(self, row: OutboxRow, now: datetime) -> None:
@@ -98,8 +98,13 @@ class Sender:
         legs = (leg for leg in self._book.rows.values() if leg.parent == row.client_order_id)
         return not row.state.is_over or any(not leg.state.is_over for leg in legs)
 
+    def _is_pausing(self, row: OutboxRow, now: datetime) -> bool:
+        """Whether its last attempt was a moment ago; a clock that was set back makes no pause."""
+        until = self._not_before.get(row.client_order_id, now)
+        return now < until <= now + LONGEST_PAUSE
+
     def _never_arrived(self, row: OutboxRow, now: datetime) -> None:
-        if now - row.changed_at >= SETTLING:
+        if abs(now - row.changed_at) >= SETTLING:  # either way: clocks are set back, too
             told = "the broker never had it"
             self._book.put(row, now, state=Sending.PENDING, reason=told)
 

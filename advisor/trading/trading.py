@@ -23,6 +23,7 @@ from quant_core.desk import ACTIVE, REDUCING, RISK_STATES
 from quant_core.types import RiskChange
 from tools.errors import Ambiguous, BookMismatch, Transient
 from tools.notify.alerts import Alert, Severity
+from tools.outbox import Purpose
 from tools.ports import Broker, Ledger
 
 
@@ -73,6 +74,13 @@ class Trading:
         """Send what was decided; False when the broker did not answer to all of it."""
         return self._step(now, self._sender.send)
 
+    def leave(self, now: datetime) -> bool:
+        """As `settle` without sending entries, before the process ends; True when all is at rest.
+
+        At rest, every position has its stop and no answer is awaited.
+        """
+        return self._step(now, self._leave) and self._is_at_rest()
+
     def agree(self, now: datetime) -> bool:
         """Compare with the broker: a difference blocks entries, its end lets them pass again."""
         return self._step(now, self._agree)
@@ -94,6 +102,20 @@ class Trading:
         self._guard.close_due(now)
         self._guard.protect(now)
         self._book.commit()
+
+    def _leave(self, now: datetime) -> None:
+        self._sender.ask(now)
+        self._guard.close_due(now)
+        self._guard.protect(now)
+        self._book.commit()
+
+    def _is_at_rest(self) -> bool:
+        """Whether nothing is in doubt and no entry is filled in part, which has no stop."""
+        return not any(
+            row.state.is_doubtful
+            or (row.kind is Purpose.ENTRY and row.filled > 0 and not row.state.is_over)
+            for row in self._book.rows.values()
+        )
 
     def _agree(self, now: datetime) -> None:
         differences = self._agreement.differences(now)

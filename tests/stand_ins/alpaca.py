@@ -38,6 +38,7 @@ class AlpacaStandIn:
         self.bars: dict[str, list[dict[str, Any]]] = {}
         self.page = 10_000
         self.faults: list[Fault] = []
+        self.down: set[str] = set()  # beginnings of paths that answer 503 for as long as they stand
         self.seen: list[tuple[str, str]] = []
         self.lock = threading.RLock()
         self._closing = threading.Event()
@@ -80,6 +81,8 @@ class AlpacaStandIn:
             fault = next((f for f in self.faults if f.method == method), None)
             if fault is not None:
                 self.faults.remove(fault)
+            elif handler.path.startswith(tuple(self.down)):
+                fault = Fault(method=method, kind="status")
             status, content = 0, None
             if fault is None or fault.after_effect:
                 status, content = self._answer(handler, method, body)

@@ -66,7 +66,7 @@ def test_a_full_disk_leaves_whole_lines_and_the_minute_is_taken_when_there_is_ro
     path = tmp_path / f"{DAY}.csv"
     before = path.read_bytes()
     keep(bars, 1)
-    with room_for(len(before) + room), pytest.raises(OSError):
+    with room_for(len(before) + room), pytest.raises(OSError, match="large"):
         bars.take(1)
     assert path.read_bytes() == before
     assert bars.next_row == 1
