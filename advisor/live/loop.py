@@ -37,7 +37,7 @@ from tools.ports import Ledger
 from tools.stream import StreamThread
 
 Ended = Literal["closed", "stopped"]
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0  # a position may be waiting for its stop
 ONE_MINUTE = timedelta(minutes=1)
 LAST_WORDS = timedelta(seconds=20)  # how long a stop waits for what is under way
 GIVES_UP = timedelta(minutes=30)  # after the close, what failed until then is raised
@@ -204,6 +204,7 @@ class LiveSession:
         self._parts.bars.pass_over(self._row())
         self._see(self._row() - 1)
         self._parts.telling.begin(crew.lanes)
+        self._obey(self._clock.now())  # an entry that was left to be sent must not be, when halted
         if crew.trading is not None:
             crew.trading.start(self._clock.now())
 

@@ -44,7 +44,7 @@ from tools.store import chain, codec, dialect, reading, runs, schema, tables, ve
 from tools.store import outbox as orders
 from tools.store.columns import Moment
 from tools.store.runs import Run
-from tools.store.statements import Statements
+from tools.store.statements import statements
 from tools.store.verify import ChainReport
 
 R = TypeVar("R")
@@ -59,7 +59,7 @@ class Store:
         """Over a database with the newest schema; `release` gives up the right to write."""
         self._engine = engine
         self._release = release
-        self._sql = Statements(engine.dialect, [kind.table for kind in codec.KINDS.values()])
+        self._sql = statements(engine.dialect, [kind.table for kind in codec.KINDS.values()])
         self._lanes: dict[tuple[str, str], chain.Lane] = {}
         self._writing = threading.Lock()
 
