@@ -61,6 +61,7 @@ class Store:
         self._release = release
         self._sql = statements(engine.dialect, [kind.table for kind in codec.KINDS.values()])
         self._lanes: dict[tuple[str, str], chain.Lane] = {}
+        self._keys: dict[str, int] = {}
         self._writing = threading.Lock()
 
     @classmethod
@@ -212,7 +213,7 @@ class Store:
     def keep_outbox(self, run_id: str, lane: str, rows: Sequence[OutboxRow]) -> None:
         """Write how far requests have come, where nothing else is to be recorded."""
         with self._writing, self._write() as connection:
-            orders.write(connection, runs.get(connection, run_id).key, lane, rows)
+            orders.write(connection, self._key(connection, run_id), lane, rows)
 
     def _lane(self, run_id: str, lane: str) -> chain.Lane:
         known = self._lanes.get((run_id, lane))
@@ -318,17 +319,23 @@ class Store:
     def outbox(self, run_id: str, lane: str) -> list[OutboxRow]:
         """Where every order of a lane stands now, in the order of their decisions."""
         with self._read() as connection:
-            return orders.read(connection, runs.get(connection, run_id).key, lane)
+            return orders.read(connection, self._key(connection, run_id), lane)
 
     def verify_chain(self, run_id: str) -> ChainReport:
         """Read every row of a run again and say whether, and where, its history was changed."""
         with self._read() as connection:
             return verify.run(connection, self._sql, runs.get(connection, run_id))
 
+    def _key(self, connection: Connection, run_id: str) -> int:
+        """A run's number, which it keeps for good; NoData when there is no such run."""
+        if run_id not in self._keys:
+            self._keys[run_id] = runs.get(connection, run_id).key
+        return self._keys[run_id]
+
     def _records(self, kind: codec.Kind[R], run_id: str, lane: str, as_of: datetime) -> list[R]:
         moment = Moment().keep(_aware(as_of))
         with self._read() as connection:
-            key = runs.get(connection, run_id).key
+            key = self._key(connection, run_id)
             return reading.records(connection, self._sql, kind, key, lane, moment)
 
     def reading(self) -> AbstractContextManager[Connection]:
