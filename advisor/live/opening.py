@@ -137,12 +137,17 @@ class Opening:
                     ),
                     bars=bars,
                     feed=LiveFeed(
-                        self._stream(stack), archive, bars, self.session, settings.live, alerts.tell
+                        self._stream(stack),
+                        archive,
+                        bars,
+                        self.session,
+                        settings.live,
+                        telling.matter,
                     ),
                     deps=deps,
                     ledger=store,
                     control=Control(request.folder),
-                    take_up=lambda: self._crew(store, deps, chosen, account, telling, alerts),
+                    take_up=lambda: self._crew(store, deps, chosen, account, telling),
                     updates=self._updates(stack),
                     telling=telling,
                     settings=settings.live,
@@ -224,7 +229,6 @@ class Opening:
         chosen: Advisers,
         account: "_Account | None",
         telling: Telling,
-        alerts: Alerts,
     ) -> Crew:
         """The lanes as the ledger has them, and the broker's side of the one that trades."""
         lanes = self._lanes(store, deps.run_id, chosen, account, telling)
@@ -233,7 +237,7 @@ class Opening:
         lanes[0].external = True
         trading = Trading(
             lanes[0], self.request.symbols, deps.rules, store, deps.run_id, account.broker,
-            unknown=self.settings.broker.unknown, alert=alerts.tell,
+            unknown=self.settings.broker.unknown, alert=telling.matter,
         )  # fmt: skip
         return Crew(lanes, trading)
 

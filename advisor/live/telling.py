@@ -57,6 +57,11 @@ class Telling:
         """A line with its time in New York."""
         self._say(f"{now.astimezone(NEW_YORK):%H:%M:%S}  {text}")
 
+    def matter(self, alert: Alert) -> None:
+        """What a person should know now, said as well as sent."""
+        self.say(f"{alert.title}: {alert.text}", alert.at)
+        self._alert(alert)
+
     def trouble(self, error: Exception, now: datetime) -> None:
         """Something failed that the session gets over."""
         text = str(error) or type(error).__name__

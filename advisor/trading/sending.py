@@ -6,6 +6,7 @@ SETTLING to show it and does not have it may it be sent again, under the same id
 makes one order only. An entry that is older than the bar after its own is not sent any more.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from advisor.trading.book import ENTRY_LIVES, Book
@@ -24,9 +25,14 @@ ASKABLE = (Purpose.ENTRY, Purpose.EXIT, Purpose.PROTECT)
 class Sender:
     """Sends what is pending and asks about what is under way."""
 
-    def __init__(self, book: Book, broker: Broker) -> None:
-        """Over a book and the broker that it is about."""
-        self._book, self._broker = book, broker
+    def __init__(
+        self, book: Book, broker: Broker, refused: Callable[[OutboxRow], None] = lambda _: None
+    ) -> None:
+        """Over a book and its broker; `refused` is told of an entry that the broker did not take.
+
+        Other orders that it does not take are the guard's to tell.
+        """
+        self._book, self._broker, self._refused = book, broker, refused
         self._not_before: dict[str, datetime] = {}
 
     def send(self, now: datetime) -> None:
@@ -52,9 +58,10 @@ class Sender:
         try:
             order = self._request(row)
         except Rejected as error:
-            book.put(row, now, state=Sending.REJECTED, reason=str(error))
+            row = book.put(row, now, state=Sending.REJECTED, reason=str(error))
             if row.kind is Purpose.ENTRY:
                 book.give_up(row, BROKER_REFUSED, now)
+                self._refused(row)
         except Ambiguous as error:
             book.put(row, now, state=Sending.UNKNOWN, reason=str(error))
         except Transient as error:

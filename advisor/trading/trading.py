@@ -23,7 +23,7 @@ from quant_core.desk import ACTIVE, REDUCING, RISK_STATES
 from quant_core.types import RiskChange
 from tools.errors import Ambiguous, BookMismatch, Transient
 from tools.notify.alerts import Alert, Severity
-from tools.outbox import Purpose
+from tools.outbox import OutboxRow, Purpose
 from tools.ports import Broker, Ledger
 
 
@@ -44,7 +44,7 @@ class Trading:
     ) -> None:
         """`symbols` in desk order; `unknown` is the policy for what was not sent from here."""
         self._book = Book(lane, symbols, rules, ledger, run_id)
-        self._sender = Sender(self._book, broker)
+        self._sender = Sender(self._book, broker, self._refused)
         self._guard = Guard(self._book, broker, self._sender, self._tell)
         self._agreement = Agreement(self._book, broker, self._sender, unknown)
         self._alert, self._now = alert, datetime.min.replace(tzinfo=UTC)
@@ -130,7 +130,7 @@ class Trading:
         """No new entries until it is gone. What is HALTED stays so."""
         if int(self._book.lane.desk.account["risk_state"][0]) == ACTIVE:
             self._change_state(REDUCING, f"book mismatch: {what}", now)
-            self._tell("ledger and broker disagree", what)
+            self._tell("ledger and broker disagree", what, kind="mismatch")
 
     def _change_state(self, state: int, reason: str, now: datetime) -> None:
         account = self._book.lane.desk.account
@@ -162,13 +162,17 @@ class Trading:
         self.trouble = ""
         return True
 
-    def _tell(self, title: str, text: str) -> None:
-        self._alert(
-            Alert(
-                kind="mismatch" if "disagree" in title else "protection",
-                severity=Severity.CRITICAL,
-                title=title,
-                text=text,
-                at=self._now,
-            )
-        )
+    def _refused(self, row: OutboxRow) -> None:
+        """A person hears the broker's own words: they say what to do."""
+        title = f"the broker refused {row.quantity} {row.symbol} ({row.kind})"
+        self._tell(title, row.reason, kind="order", severity=Severity.WARNING)
+
+    def _tell(
+        self,
+        title: str,
+        text: str,
+        kind: str = "protection",
+        severity: Severity = Severity.CRITICAL,
+    ) -> None:
+        alert = Alert(kind=kind, severity=severity, title=title, text=text, at=self._now)
+        self._alert(alert)

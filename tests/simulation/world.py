@@ -228,6 +228,7 @@ class World:
         return LiveSession(parts, _Clock(clock), Event())
 
     def _crew(self, deps: Any) -> Crew:
+        self.broker.account()
         count = len(self.symbols)
         lane = Lane(
             name=LANE, desk=Desk.new(count, self.settings.account.start_equity), external=True,

@@ -194,6 +194,7 @@ class Play:
         given: bool = True,
         symbols: tuple[str, ...] = SYMBOLS,
         environment: dict[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.lines: list[str] = []
         self.stop = threading.Event()
@@ -201,7 +202,7 @@ class Play:
         self.opening = Opening(
             request=LiveRequest(
                 mode=mode,
-                folder=stage.folder / "run",
+                folder=folder or stage.folder / "run",
                 symbols=symbols,
                 bars=(stage.history,) if given else (),
                 daily=stage.days if given else None,
