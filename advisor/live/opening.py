@@ -108,7 +108,7 @@ class Opening:
             store = stack.enter_context(Store.open(request.folder / LEDGER))
             run_id = enter_run(
                 store, request.mode, account.number if account else "", request.symbols,
-                self.options, settings,
+                self.options, settings, self.session.date,
             )  # fmt: skip
             archive = AlpacaBars(
                 self.environment, feed=settings.live.feed, base_url=settings.broker.data_url,
@@ -261,7 +261,7 @@ class Opening:
             chosen = replace(chosen, asking=WhileFresh(chosen.asking, self.clock, limit))
         lanes = make_lanes(len(self.request.symbols), self.options, settings, chosen)
         take_up(store, run_id, lanes, to_datetime(session.close))
-        take_over(store, run_id, lanes, session.date)
+        take_over(store, run_id, lanes)
         if account is not None and lanes[0].day != session.date:
             differs = adopt_equity(lanes[0].desk, equity)
             if abs(differs) >= 0.01:

@@ -36,6 +36,7 @@ class AlpacaStandIn:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self.bars: dict[str, list[dict[str, Any]]] = {}
+        self.days: dict[str, list[dict[str, Any]]] = {}  # daily bars, where they are kept apart
         self.page = 10_000
         self.faults: list[Fault] = []
         self.down: set[str] = set()  # beginnings of paths that answer 503 for as long as they stand
@@ -169,11 +170,12 @@ class AlpacaStandIn:
         if query["feed"] == "sip" and not self.exchange.account_fields.get("sip"):
             return 403, {"message": "subscription does not permit querying recent SIP data"}
         assert query["timeframe"] in ("1Min", "1Day")
+        shelf = self.days if self.days and query["timeframe"] == "1Day" else self.bars
         first, last = (datetime.fromisoformat(query[name]) for name in ("start", "end"))
         rows = [
             (symbol, row)
             for symbol in sorted(symbols)
-            for row in self.bars.get(symbol, [])
+            for row in shelf.get(symbol, [])
             if first <= datetime.fromisoformat(row["t"]) <= last
         ]
         begin = int(query.get("page_token") or 0)

@@ -283,10 +283,10 @@ def _grid(stage: Theatre) -> Any:
 class Kept:
     """What the ledger of a folder says of the lane that trades, to its last moment."""
 
-    def __init__(self, folder: Path, lane: str = "advised") -> None:
+    def __init__(self, folder: Path, lane: str = "advised", which: int = -1) -> None:
         with Store.open(folder / LEDGER, read_only=True) as store:
             self.runs = store.runs()
-            run = self.run_id = self.runs[-1].run_id
+            run = self.run_id = self.runs[which].run_id
             assert store.verify_chain(run).intact
             self.trades = store.trades(run, lane, as_of=EVER)
             self.fills = store.fills(run, lane, as_of=EVER)
