@@ -62,7 +62,7 @@ def enter_run(
     return run_id
 
 
-def _name(parts: list[object], before: Sequence[Run]) -> str:
+def _name(parts: Sequence[object], before: Sequence[Run]) -> str:
     named = [*parts, before[-1].run_id if before else ""]
     return hashlib.sha256(msgspec.json.encode(named)).hexdigest()[:16]
 

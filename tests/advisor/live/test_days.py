@@ -53,13 +53,10 @@ def test_a_position_that_was_left_over_night_is_protected_at_once_and_closed(
     assert exchange.positions.keys() == {"SPY", "QQQ"}
     exchange.expire_day_orders()  # and nobody was there
     with theatre(tmp_path, AFTER, exchange) as stage:
-        stage.before_trading = lambda: agrees(stage) and None
-        # Nothing is heard of the day, so that it ends quickly.
-        stage.heard = lambda _: False
-        stage.rest.down.add("/v2/stocks/bars")
-        stage.at[1] = lambda: stage.until(to_datetime(stage.session.close - 12))
-        assert Play(stage).run() == "closed"
-        is_flat(stage)
+        assert Play(stage).run(until=3) == "stopped"
+        kept = is_flat(stage)
+    late = [(one.symbol, one.exit_reason) for one in kept.trades[-2:]]
+    assert sorted(late) == [("QQQ", "end_of_day"), ("SPY", "end_of_day")]
 
 
 def test_settings_that_change_wait_for_the_next_session_and_take_the_account_over(
@@ -111,7 +108,11 @@ def test_a_folder_is_read_while_its_session_runs_and_after(tmp_path: Path) -> No
 
         def reads() -> None:
             heard.append(advisor("ledger", "verify", run))
-            heard.append(advisor("ask", "Show all trades of the last week", "--run", run))
+            heard.append(
+                advisor(
+                    "ask", "Show all trades of today", "--run", run, "--as-of", "2025-11-28 11:00"
+                )
+            )
 
         stage.at[12] = reads
         assert Play(stage).run(until=20) == "stopped"
@@ -131,7 +132,8 @@ def test_a_session_fetches_what_it_is_seeded_from(tmp_path: Path) -> None:
         again = Play(stage, settings=settings, given=False)
         assert again.run(until=13) == "stopped"
         later = [path for _, path in stage.rest.seen[asked:] if "stocks/bars" in path]
-        assert [path for path in later if "timeframe=1Min" in path] == []
+        assert [path for path in later if "timeframe=1Day" in path] == []
+        assert [path for path in later if f"end={MONDAY}" not in path] == []
     with theatre(tmp_path / "given", MONDAY) as stage:
         assert Play(stage).run(until=12) == "stopped"
         given = agrees(stage)
