@@ -33,7 +33,7 @@ class Sender:
         Other orders that it does not take are the guard's to tell.
         """
         self._book, self._broker, self._refused = book, broker, refused
-        self._not_before: dict[str, datetime] = {}
+        self._pauses: dict[str, tuple[datetime, datetime]] = {}
 
     def send(self, now: datetime) -> None:
         """Send every pending row whose time has come."""
@@ -67,7 +67,7 @@ class Sender:
         except Transient as error:
             book.put(row, now, state=Sending.PENDING, reason=str(error))
             pause = min(timedelta(seconds=2.0 ** min(row.attempts, 10)), LONGEST_PAUSE)
-            self._not_before[row.client_order_id] = now + pause
+            self._pauses[row.client_order_id] = now, now + pause
         else:
             book.apply(row, order, now)
         book.commit()
@@ -107,8 +107,8 @@ class Sender:
 
     def _is_pausing(self, row: OutboxRow, now: datetime) -> bool:
         """Whether its last attempt was a moment ago; a clock that was set back makes no pause."""
-        until = self._not_before.get(row.client_order_id, now)
-        return now < until <= now + LONGEST_PAUSE
+        since, until = self._pauses.get(row.client_order_id, (now, now))
+        return since <= now < until
 
     def _never_arrived(self, row: OutboxRow, now: datetime) -> None:
         if abs(now - row.changed_at) >= SETTLING:  # either way: clocks are set back, too

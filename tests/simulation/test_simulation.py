@@ -20,7 +20,7 @@ from tests.simulation.world import RUN, World
 DAYS = (date(2025, 11, 28), date(2025, 3, 10))
 MINUTES = 75  # flat from 60 on, as on a half-day
 HISTORY = 1200  # minutes: what bands and averages look back to
-SEEDS, PART = 300, 20  # how many sessions CI plays, and how many in one test
+SEEDS, PART = 300, 10  # how many sessions CI plays, and how many in one test
 RATES = (0.05, 0.1, 0.15, 0.25)
 
 
