@@ -37,7 +37,7 @@ class LiveFeed:
         self._stream, self._archive, self._bars = stream, archive, bars
         self._session, self._settings, self._alert = session, settings, alert
         self._patience = timedelta(seconds=settings.patience_seconds)
-        self._known_until = self._not_before = to_datetime(0)
+        self._known_until = self._failed_at = self._not_before = to_datetime(0)
         self._listening_since: datetime | None = None
         self._failures = 0
         self._mute: set[str] = set()
@@ -61,7 +61,8 @@ class LiveFeed:
             return True
         if now < closed + self._patience:
             return False
-        if self._known_until < closed and now >= self._not_before:
+        pausing = self._failed_at <= now < self._not_before  # a clock may have been set back
+        if self._known_until < closed and not pausing:
             self._ask(row, now)
         is_over = now >= to_datetime(self._session.close) + AFTER_THE_CLOSE
         return self._known_until >= closed or not self._bars.missing(row) or is_over
@@ -80,7 +81,7 @@ class LiveFeed:
             self._failures += 1
             self.trouble = str(error)
             pause = timedelta(seconds=2.0 ** min(self._failures, 10))
-            self._not_before = now + min(pause, LONGEST_PAUSE)
+            self._failed_at, self._not_before = now, now + min(pause, LONGEST_PAUSE)
             return
         for bar in found:
             if bar.start + timedelta(minutes=1) <= now:  # the archive shows a minute in the making

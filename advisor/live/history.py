@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import numpy as np
 
 from advisor.fetching import fetch_bars
@@ -44,15 +46,50 @@ def fetched(
 ) -> History:
     """The minutes and daily bars before a session, from Alpaca; how many is a setting.
 
-    What the lake has stays as it is, so a session that is taken up again is seeded as it was.
+    What the lake has stays as it is, so a session that is taken up again is seeded as it was, and
+    what was fetched once is not asked for again: a restart must not wait for hundreds of answers.
     """
     sessions = settings.live.history_sessions
     calendar = xnys(session.date.year - 3, session.date.year)
     index = int(np.searchsorted(calendar.opens, session.open))
     before, first = (calendar.session(index - back).date for back in (1, sessions))
     tell(f"fetching {sessions} sessions of minutes, and the daily bars")
-    add = open_lake(lake, settings)
+    add, known = open_lake(lake, settings), _Known(lake)
     for symbol in symbols:
-        fetch_bars(source, symbol, first, before, add, "1min", lambda _: None)
-        fetch_bars(source, symbol, before - DAILY_HISTORY, before, add, "1day", lambda _: None)
+        for timeframe, begin in _spans(first, before):
+            since = known.until(symbol, timeframe, begin)
+            if since is None or since < before:
+                fetch_bars(source, symbol, since or begin, before, add, timeframe, lambda _: None)
+                known.note(symbol, timeframe, begin, before)
     return History(bars=(lake / "timeframe=1min",), daily=lake / "timeframe=1day")
+
+
+def _spans(first: date, before: date) -> list[tuple[Literal["1min", "1day"], date]]:
+    return [("1min", first), ("1day", before - DAILY_HISTORY)]
+
+
+class _Known:
+    """What was fetched into a lake: of each symbol and timeframe, from when until when."""
+
+    def __init__(self, lake: Path) -> None:
+        """A file that cannot be read means that nothing is known, and everything is asked for."""
+        self._path = lake / "fetched.json"
+        try:
+            self._spans = msgspec.json.decode(
+                self._path.read_bytes(), type=dict[str, tuple[date, date]]
+            )
+        except (OSError, msgspec.DecodeError):
+            self._spans = {}
+
+    def until(self, symbol: str, timeframe: str, begin: date) -> date | None:
+        """Until when everything since `begin` is there; None when it is not."""
+        span = self._spans.get(f"{symbol} {timeframe}")
+        return None if span is None or span[0] > begin else span[1]
+
+    def note(self, symbol: str, timeframe: str, begin: date, until: date) -> None:
+        """Note what is there now; a process that dies on the way asks again for a little."""
+        self._spans[f"{symbol} {timeframe}"] = begin, until
+        beside = self._path.with_suffix(".new")
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(msgspec.json.encode(self._spans))
+        beside.replace(self._path)

@@ -8,8 +8,8 @@ person's word is obeyed within a second.
 A process may end anywhere: the next one takes up the ledger and the broker's truth and catches up
 with the minutes that it missed. Their bars are old by then, so they open nothing. When the ledger
 cannot be written, or anything else fails that another process would get over, the loop does the
-same in place: it forgets what it knows and takes up again. Exits need no loop: stop and target
-rest at the broker.
+same in place: it forgets what it knows and takes up again, as often as it takes, because what it
+knows may be half a minute's decisions. Exits need no loop: stop and target rest at the broker.
 """
 
 import threading
@@ -32,13 +32,15 @@ from advisor.trading import Trading
 from quant_core.calendar import to_datetime
 from quant_core.exchange import END_OF_DAY
 from tools.broker.book import OrderUpdate
-from tools.errors import AdvisorError, BadInput, NotConfigured, Rejected, Transient
+from tools.errors import AdvisorError, BookMismatch, Rejected, Transient
 from tools.ports import Ledger, Quotes
 from tools.stream import StreamThread
 
 Ended = Literal["closed", "stopped"]
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0  # a position may be waiting for its stop
 ONE_MINUTE = timedelta(minutes=1)
+LAST_WORDS = timedelta(seconds=20)  # how long a stop waits for what is under way
+GIVES_UP = timedelta(minutes=30)  # after the close, what failed until then is raised
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +91,25 @@ class LiveSession:
     def run(self) -> Ended:
         """The minutes that are left of the session.
 
-        Raises BookMismatch and Transient from its start (`Trading.start`), BadInput and
-        NotConfigured from anywhere; gets over everything else.
+        Raises what `Trading.start` does from its start. Later it gets over every AdvisorError and
+        OSError, unless one is still there half an hour after the close.
         """
         self._take_up()
-        while not self._stop.is_set() and not self._is_over():
-            try:
-                self._minute()
-                self._pause = FIRST_PAUSE
-            except (BadInput, NotConfigured):
-                raise
-            except (AdvisorError, OSError) as error:
-                self._recover(error)
-        if self._stop.is_set():
-            return "stopped"
-        self._close()
-        return "closed"
+        try:
+            while not self._stop.is_set():
+                try:
+                    if self._is_over():
+                        self._close()
+                        return "closed"
+                    self._minute()
+                    self._pause = FIRST_PAUSE
+                except (AdvisorError, OSError) as error:
+                    self._recover(error)
+            self._leave()
+        except Exception as error:
+            self._parts.telling.ended(error, self._clock.now())
+            raise
+        return "stopped"
 
     # The way of one minute
 
@@ -116,21 +121,24 @@ class LiveSession:
         if not self._wait_for(row):
             return
         now = self._clock.now()
-        self._settle(now)
+        late = now - self._closed(row)
+        # Within the next minute bars are as fresh as bars can be, and decided as in a replay.
+        is_fresh = late < ONE_MINUTE
+        if is_fresh:
+            self._settle(now)
         day = self._see(row)
         if self._crew.trading is not None:
             self._crew.trading.judge_slippage(day.grid, day.session.open, row, now)
-        late = now - self._closed(row)
-        # Within the next minute bars are as fresh as bars can be, and decided as in a replay.
-        age = late.total_seconds() if late >= ONE_MINUTE else 0.0
-        spreads = self._spreads() if age == 0.0 else None
+        spreads = self._spreads() if is_fresh else None
         for lane in due:
             if spreads is not None:
                 lane.desk.slots["spread"] = spreads
+            age = 0.0 if is_fresh else late.total_seconds()
             run_cycle(lane, day, row + 1, parts.deps, age)
-        if self._crew.trading is not None:
+        if self._crew.trading is not None and not self._stop.is_set():
             self._crew.trading.send(self._clock.now())
-            self._crew.trading.agree(self._clock.now())
+            if is_fresh:  # a broker allows so many questions a minute, and many may be caught up
+                self._crew.trading.agree(self._clock.now())
         for symbol in parts.bars.symbols:
             parts.deps.telemetry.feed_lag(symbol, parts.feed.silent(symbol, now).total_seconds())
         parts.telling.minute(self._crew.lanes, day, row, self._clock.now())
@@ -215,28 +223,53 @@ class LiveSession:
         self._parts.bars.pass_over(self._row())
         self._see(self._row() - 1)
         self._parts.telling.begin(crew.lanes)
+        self._obey(self._clock.now())  # an entry that was left to be sent must not be, when halted
         if crew.trading is not None:
             crew.trading.start(self._clock.now())
 
     def _recover(self, error: Exception) -> None:
-        """Another process would get over it; so does this one, after a pause."""
+        """Another process would get over it; so does this one, as often as it takes."""
         self._parts.deps.telemetry.failure("session", error)
-        self._parts.telling.trouble(error, self._clock.now())
+        self._crew = Crew((), None)
+        over = to_datetime(self._parts.day.session.close) + GIVES_UP
+        while not self._stop.is_set():
+            if self._clock.now() >= over:
+                raise error
+            self._parts.telling.trouble(error, self._clock.now())
+            self._rest()
+            try:
+                self._take_up()
+                return
+            except BookMismatch as mismatch:
+                # No new entries until it is gone; what is held is still looked after.
+                self._parts.telling.trouble(mismatch, self._clock.now())
+                assert self._crew.trading is not None
+                self._crew.trading.agree(self._clock.now())
+                return
+            except (AdvisorError, OSError) as again:
+                self._crew, error = Crew((), None), again
+
+    def _rest(self) -> None:
+        """A pause, longer each time until a minute has gone well."""
         until = self._clock.now() + timedelta(seconds=self._pause)
         while not self._stop.is_set() and self._clock.now() < until:
             self._clock.wait(self._stop, until)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
-        try:
-            self._take_up()
-        except (AdvisorError, OSError) as again:
-            self._parts.telling.trouble(again, self._clock.now())
+
+    def _leave(self) -> None:
+        """Open nothing more, and see to it that what is open has its stop."""
+        trading, now = self._crew.trading, self._clock.now()
+        until, never = now + LAST_WORDS, threading.Event()
+        while trading is not None and not trading.leave(now) and now < until:
+            self._clock.wait(never, now + timedelta(seconds=1))
+            now = self._clock.now()
 
     def _close(self) -> None:
         """The lanes of hindsight go through the day; then it is over."""
-        day, deps = self._parts.day, self._parts.deps
+        parts, day = self._parts, self._parts.day
         late = [lane for lane in self._crew.lanes if lane.hindsight]
-        run_day(late, day, deps, lambda *_: None)
-        self._parts.telling.close(self._crew.lanes, day, self._clock.now())
+        run_day(late, day, parts.deps, lambda *_: None)
+        parts.telling.close(self._crew.lanes, day, parts.bars.remarks(), self._clock.now())
 
     # Questions
 

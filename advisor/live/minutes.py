@@ -79,7 +79,9 @@ class SessionBars:
             self.counts["too late"] += 1
 
     def missing(self, row: int) -> list[str]:
-        """The symbols that have no bar for a minute that was not taken yet."""
+        """The symbols that have no bar for a minute; of one that was taken nothing is missing."""
+        if row < self.next_row:
+            return []
         return [symbol for symbol in self.symbols if (symbol, row) not in self._waiting]
 
     def last_bar(self, symbol: str) -> int | None:
@@ -97,6 +99,14 @@ class SessionBars:
             self._settle(row)
         tracks = [self._track(symbol, bars, row) for symbol, bars in self._each()]
         return session_grid(tracks, self._calendar, self._index)
+
+    def remarks(self) -> list[str]:
+        """What came besides the bars that were used, a sentence for each kind."""
+        found = [f"{count} bars {kind}: not used" for kind, count in sorted(self.counts.items())]
+        for symbol, reasons in self.refused().items():
+            told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+            found.append(f"bars of {symbol} refused: {told}")
+        return found
 
     def refused(self) -> dict[str, dict[str, int]]:
         """How many taken bars were refused, by symbol and reason."""
@@ -152,15 +162,16 @@ class SessionBars:
 
     def _append(self, settled: Sequence[tuple[str, int, Row]]) -> None:
         """Add whole minutes and have them on disk; a part that was written is taken back."""
-        with self._path.open("a", newline="", encoding="utf-8") as file:
+        lines = [(symbol, self._stamp(row), *map(repr, values)) for symbol, row, values in settled]
+        # Without a buffer: one that could not be written would be written when the file is closed,
+        # behind what was taken back.
+        with self._path.open("ab", buffering=0) as file:
             whole = file.tell()
+            head = [] if whole else [HEADER]
+            text = "".join(",".join(line) + "\n" for line in (*head, *lines)).encode()
             try:
-                writer = csv.writer(file, lineterminator="\n")
-                if whole == 0:
-                    writer.writerow(HEADER)
-                for symbol, row, values in settled:
-                    writer.writerow((symbol, self._stamp(row), *map(repr, values)))
-                file.flush()
+                while text:
+                    text = text[file.write(text) :]
                 os.fsync(file.fileno())
             except OSError:
                 os.truncate(self._path, whole)
@@ -171,12 +182,16 @@ class SessionBars:
         return moment.isoformat().replace("+00:00", "Z")
 
     def _read(self) -> None:
-        """Take up the file; a last line that was cut off is removed, its bars come again."""
+        """Take up the file; a minute whose last line was cut off is removed, its bars come again.
+
+        Who decides on a minute has had all of it on disk, so nobody decided on that one.
+        """
         if not self._path.exists():
             return
         text = self._path.read_bytes()
         whole = text[: text.rfind(b"\n") + 1]
         if len(whole) < len(text):
+            whole = _without_its_last_minute(whole)
             os.truncate(self._path, len(whole))
         lines = list(csv.reader(whole.decode().splitlines()))
         for number, line in enumerate(lines[1:], 2):
@@ -194,3 +209,11 @@ class SessionBars:
                 self._taken[symbol].append((row, values))
                 self._used[symbol, row] = values
             self.next_row = max(self.next_row, row + 1)
+
+
+def _without_its_last_minute(text: bytes) -> bytes:
+    lines = text.splitlines(keepends=True)
+    stamps = [line.split(b",")[1:2] for line in lines]
+    while len(lines) > 1 and stamps[len(lines) - 1] == stamps[-1]:
+        lines.pop()
+    return b"".join(lines)

@@ -111,7 +111,7 @@ class Opening:
             store = stack.enter_context(open_ledger(place, settings, read_only=False))
             run_id = enter_run(
                 store, request.mode, account.number if account else "", request.symbols,
-                self.options, settings,
+                self.options, settings, self.session.date,
             )  # fmt: skip
             archive = AlpacaBars(
                 self.environment, feed=settings.live.feed, base_url=settings.broker.data_url,
@@ -148,12 +148,17 @@ class Opening:
                     ),
                     bars=bars,
                     feed=LiveFeed(
-                        self._stream(stack), archive, bars, self.session, settings.live, alerts.tell
+                        self._stream(stack),
+                        archive,
+                        bars,
+                        self.session,
+                        settings.live,
+                        telling.matter,
                     ),
                     deps=deps,
                     ledger=store,
                     control=Control(request.folder),
-                    take_up=lambda: self._crew(store, deps, chosen, account, telling, alerts),
+                    take_up=lambda: self._crew(store, deps, chosen, account, telling),
                     updates=self._updates(stack),
                     quotes=archive if settings.live.quotes else None,
                     telling=telling,
@@ -244,7 +249,6 @@ class Opening:
         chosen: Advisers,
         account: "_Account | None",
         telling: Telling,
-        alerts: Alerts,
     ) -> Crew:
         """The lanes as the ledger has them, and the broker's side of the one that trades."""
         lanes = self._lanes(store, deps.run_id, chosen, account, telling)
@@ -256,7 +260,7 @@ class Opening:
         trading = Trading(
             lanes[0], self.request.symbols, deps.rules, deps.ledger or store, deps.run_id, broker,
             limits=self.settings.broker_limits, expected_bps=self.settings.fills.slippage_bps,
-            unknown=self.settings.broker.unknown, alert=alerts.tell,
+            unknown=self.settings.broker.unknown, alert=telling.matter,
         )  # fmt: skip
         return Crew(lanes, trading)
 
@@ -280,7 +284,7 @@ class Opening:
             chosen = replace(chosen, asking=WhileFresh(chosen.asking, self.clock, limit))
         lanes = make_lanes(len(self.request.symbols), self.options, settings, chosen)
         take_up(store, run_id, lanes, to_datetime(session.close))
-        take_over(store, run_id, lanes, session.date)
+        take_over(store, run_id, lanes)
         if account is not None and lanes[0].day != session.date:
             differs = adopt_equity(lanes[0].desk, equity)
             if abs(differs) >= 0.01:

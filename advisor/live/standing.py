@@ -1,8 +1,8 @@
 """Where the lanes of a live session stand: as the ledger has them, and as the account has it.
 
-The run is the account's under one configuration and one version of the code. The next session goes
-on with it; under other settings a new run takes over the account's standing (equity, peak, HALTED)
-from the one before, between sessions and with nothing held.
+A run is the account's for as long as its configuration and the code stay the same. The next session
+goes on with it; under other settings a new run takes over the account's standing (equity, peak,
+HALTED) from the one before, between sessions and with nothing held.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from advisor.bootstrap import ReplayOptions
 from advisor.lanes import Lane
 from advisor.settings import Settings
 from quant_core.desk import Desk
+from quant_core.events import EventLog
 from tools.errors import BadInput
 from tools.store.runs import Run
 from tools.store.store import Store
@@ -28,12 +29,16 @@ def enter_run(
     symbols: Sequence[str],
     options: ReplayOptions,
     settings: Settings,
+    today: date,
 ) -> str:
     """The run of an account under these settings and this code; entered when it is new.
 
-    BadInput when the ledger holds runs of another kind.
+    The newest run is the one that goes on; whoever goes back to settings of before begins another.
+    BadInput when the ledger holds runs of another kind, or when the newest is in the middle of
+    today's session, or holds something, under other settings.
     """
-    others = {run.kind for run in store.runs()} - {kind}
+    runs = store.runs()
+    others = {run.kind for run in runs} - {kind}
     if others:
         raise BadInput(
             f"the folder holds a run of another kind ({', '.join(sorted(others))}, this one is "
@@ -43,49 +48,65 @@ def enter_run(
         kind, account, list(symbols), settings.config_hash(), code_version(),
         options.analyst, options.validation, options.premarket,
     ]  # fmt: skip
-    run_id = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
-    if store.run(run_id) is None:
-        store.start_run(
-            run_id,
-            kind=kind,
-            config_hash=settings.config_hash(),
-            code_version=code_version(),
-            config_json=msgspec.json.encode(settings.deciding(), order="deterministic").decode(),
-        )
+    if runs and runs[-1].run_id == _name(parts, runs[:-1]):
+        return runs[-1].run_id
+    _refuse_to_leave(store, runs, today)
+    run_id = _name(parts, runs)
+    store.start_run(
+        run_id,
+        kind=kind,
+        config_hash=settings.config_hash(),
+        code_version=code_version(),
+        config_json=msgspec.json.encode(settings.deciding(), order="deterministic").decode(),
+    )
     return run_id
 
 
-def take_over(store: Store, run_id: str, lanes: Sequence[Lane], today: date) -> None:
-    """Give lanes without a past the account's standing under earlier settings, where there is one.
+def _name(parts: Sequence[object], before: Sequence[Run]) -> str:
+    named = [*parts, before[-1].run_id if before else ""]
+    return hashlib.sha256(msgspec.json.encode(named)).hexdigest()[:16]
 
-    BadInput when that run is in the middle of today's session, or holds something.
-    """
-    earlier = [run for run in store.runs() if run.run_id != run_id]
-    earlier.sort(key=lambda run: run.created_at, reverse=True)
+
+def _refuse_to_leave(store: Store, runs: Sequence[Run], today: date) -> None:
+    """BadInput where an account cannot be taken over from the run that has it."""
+    for run in runs:
+        for name in store.heads(run.run_id):
+            lane = _as_it_stood(store, run, name)
+            if lane is None:
+                continue
+            slots = lane.desk.slots
+            held = slots["quantity"].any() or slots["entry_quantity"].any()
+            unfinished = lane.day == today
+            if unfinished or (held and run is runs[-1]):
+                raise BadInput(
+                    f"run {run.run_id} "
+                    + (f"began the session of {today}" if unfinished else "still holds a position")
+                    + " under other settings, symbols or code; start it again as it was, or wait "
+                    "for the next session"
+                )
+
+
+def take_over(store: Store, run_id: str, lanes: Sequence[Lane]) -> None:
+    """Give the lanes of a run that has just begun the account's standing under the run before."""
+    earlier = [run for run in reversed(store.runs()) if run.run_id != run_id]
     for lane in lanes:
-        if lane.day is None:
-            _take_over(store, earlier, lane, today)
-
-
-def _take_over(store: Store, earlier: Sequence[Run], lane: Lane, today: date) -> None:
-    for run in earlier:
-        checkpoint = store.checkpoint(run.run_id, lane.name)
-        if checkpoint is None:
+        if lane.day is not None:
             continue
-        before = Lane(name=lane.name, desk=lane.desk, log=lane.log)
-        before.restore(checkpoint)
-        slots = before.desk.slots
-        held = slots["quantity"].any() or slots["entry_quantity"].any()
-        if before.day == today or held:
-            raise BadInput(
-                f"run {run.run_id} "
-                + ("still holds a position" if held else f"began the session of {today}")
-                + " under other settings, symbols or code; start it again as it was, or wait for "
-                "the next session"
-            )
-        lane.desk = Desk(lane.desk.slots, before.desk.account)
-        lane.daily_returns = before.daily_returns
-        return
+        found = (_as_it_stood(store, run, lane.name) for run in earlier)
+        before = next((one for one in found if one is not None), None)
+        if before is not None:
+            lane.desk = Desk(lane.desk.slots, before.desk.account)
+            lane.daily_returns = before.daily_returns
+
+
+def _as_it_stood(store: Store, run: Run, name: str) -> Lane | None:
+    """A lane of a run at its last checkpoint."""
+    checkpoint = store.checkpoint(run.run_id, name)
+    if checkpoint is None:
+        return None
+    lane = Lane(name=name, desk=Desk.new(1, 0.0), log=EventLog.with_room_for(1))
+    lane.restore(checkpoint)
+    return lane
 
 
 def adopt_equity(desk: Desk, equity: float) -> float:

@@ -57,6 +57,11 @@ class Telling:
         """A line with its time in New York."""
         self._say(f"{now.astimezone(NEW_YORK):%H:%M:%S}  {text}")
 
+    def matter(self, alert: Alert) -> None:
+        """What a person should know now, said as well as sent."""
+        self.say(f"{alert.title}: {alert.text}", alert.at)
+        self._alert(alert)
+
     def trouble(self, error: Exception, now: datetime) -> None:
         """Something failed that the session gets over."""
         text = str(error) or type(error).__name__
@@ -71,8 +76,25 @@ class Telling:
             )
         )
 
-    def close(self, lanes: Sequence[Lane], day: TradingDay, now: datetime) -> None:
-        """The day in one alert."""
+    def ended(self, error: Exception, now: datetime) -> None:
+        """The session ends before its time."""
+        text = str(error) or type(error).__name__
+        self.say(f"the session has ended: {text}", now)
+        self._alert(
+            Alert(
+                kind="trouble",
+                severity=Severity.CRITICAL,
+                title="the session has ended by an error",
+                text=f"{text}\nPositions keep their stops and targets at the broker until the "
+                "close; nobody closes them before. The same command goes on.",
+                at=now,
+            )
+        )
+
+    def close(
+        self, lanes: Sequence[Lane], day: TradingDay, remarks: Sequence[str], now: datetime
+    ) -> None:
+        """The day in one alert; `remarks` are what else a person should know of it."""
         self.since(lanes, now)
         lane, account = lanes[0], lanes[0].desk.account[0]
         trades = [
@@ -89,6 +111,9 @@ class Telling:
         if held := _held(lane, day):
             lines.append(f"STILL HELD: {held}")
         self.say(f"the session is over: {lines[0]}", now)
+        for remark in remarks:
+            self.say(f"note: {remark}", now)
+        lines += remarks
         self._alert(
             Alert(
                 kind="summary",

@@ -155,7 +155,7 @@ class Guard:
         """The rest of a partial entry has PATIENCE long to come; then it is cancelled."""
         entries = self._book.live(symbol, Purpose.ENTRY)
         since = self._partial_since.setdefault(entries[0].client_order_id, now)
-        if now - since >= PATIENCE:
+        if abs(now - since) >= PATIENCE:  # either way: clocks are set back, too
             self._cancel(entries, now)
 
     def _in_doubt(self, symbol: str) -> bool:

@@ -6,6 +6,7 @@ SETTLING to show it and does not have it may it be sent again, under the same id
 makes one order only. An entry that is older than the bar after its own is not sent any more.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from advisor.trading.book import ENTRY_LIVES, Book
@@ -24,10 +25,15 @@ ASKABLE = (Purpose.ENTRY, Purpose.EXIT, Purpose.PROTECT)
 class Sender:
     """Sends what is pending and asks about what is under way."""
 
-    def __init__(self, book: Book, broker: Broker) -> None:
-        """Over a book and the broker that it is about."""
-        self._book, self._broker = book, broker
-        self._not_before: dict[str, datetime] = {}
+    def __init__(
+        self, book: Book, broker: Broker, refused: Callable[[OutboxRow], None] = lambda _: None
+    ) -> None:
+        """Over a book and its broker; `refused` is told of an entry that the broker did not take.
+
+        Other orders that it does not take are the guard's to tell.
+        """
+        self._book, self._broker, self._refused = book, broker, refused
+        self._pauses: dict[str, tuple[datetime, datetime]] = {}
 
     def send(self, now: datetime) -> None:
         """Send every pending row whose time has come."""
@@ -41,7 +47,7 @@ class Sender:
             elif row.kind is not Purpose.ENTRY and not self._is_needed(row):
                 self._book.put(row, now, state=Sending.DONE, reason="no longer needed")
                 self._book.commit()
-            elif self._not_before.get(row.client_order_id, now) <= now:
+            elif not self._is_pausing(row, now):
                 self.send_one(row, now)
 
     def send_one(self, row: OutboxRow, now: datetime) -> None:
@@ -52,15 +58,16 @@ class Sender:
         try:
             order = self._request(row)
         except Rejected as error:
-            book.put(row, now, state=Sending.REJECTED, reason=str(error))
+            row = book.put(row, now, state=Sending.REJECTED, reason=str(error))
             if row.kind is Purpose.ENTRY:
                 book.give_up(row, BROKER_REFUSED, now)
+                self._refused(row)
         except Ambiguous as error:
             book.put(row, now, state=Sending.UNKNOWN, reason=str(error))
         except Transient as error:
             book.put(row, now, state=Sending.PENDING, reason=str(error))
             pause = min(timedelta(seconds=2.0 ** min(row.attempts, 10)), LONGEST_PAUSE)
-            self._not_before[row.client_order_id] = now + pause
+            self._pauses[row.client_order_id] = now, now + pause
         else:
             book.apply(row, order, now)
         book.commit()
@@ -98,8 +105,13 @@ class Sender:
         legs = (leg for leg in self._book.rows.values() if leg.parent == row.client_order_id)
         return not row.state.is_over or any(not leg.state.is_over for leg in legs)
 
+    def _is_pausing(self, row: OutboxRow, now: datetime) -> bool:
+        """Whether its last attempt was a moment ago; a clock that was set back makes no pause."""
+        since, until = self._pauses.get(row.client_order_id, (now, now))
+        return since <= now < until
+
     def _never_arrived(self, row: OutboxRow, now: datetime) -> None:
-        if now - row.changed_at >= SETTLING:
+        if abs(now - row.changed_at) >= SETTLING:  # either way: clocks are set back, too
             told = "the broker never had it"
             self._book.put(row, now, state=Sending.PENDING, reason=told)
 

@@ -31,6 +31,7 @@ from quant_core.grid import Grid
 from quant_core.types import Fill, RiskChange
 from tools.errors import Ambiguous, BookMismatch, Transient
 from tools.notify.alerts import Alert, Severity
+from tools.outbox import OutboxRow, Purpose
 from tools.ports import Broker, Ledger
 
 KINDS = {DISAGREE: "mismatch", FAILING: "broker", SLIPPED: "slippage"}  # of alerts
@@ -64,7 +65,7 @@ class Trading:
         self._seen = len(lane.records)
         self._unjudged: list[Fill] = []
         self._book = Book(lane, symbols, rules, ledger, run_id)
-        self._sender = Sender(self._book, broker)
+        self._sender = Sender(self._book, broker, self._refused)
         self._guard = Guard(self._book, broker, self._sender, self._tell)
         self._agreement = Agreement(self._book, broker, self._sender, unknown)
         self._alert, self._now = alert, datetime.min.replace(tzinfo=UTC)
@@ -93,6 +94,13 @@ class Trading:
     def send(self, now: datetime) -> bool:
         """Send what was decided; False when the broker did not answer to all of it."""
         return self._step(now, self._sender.send)
+
+    def leave(self, now: datetime) -> bool:
+        """As `settle` without sending entries, before the process ends; True when all is at rest.
+
+        At rest, every position has its stop and no answer is awaited.
+        """
+        return self._step(now, self._leave) and self._is_at_rest()
 
     def agree(self, now: datetime) -> bool:
         """Compare with the broker: a difference blocks entries, its end lets them pass again."""
@@ -143,6 +151,20 @@ class Trading:
         self._guard.close_due(now)
         self._guard.protect(now)
         self._book.commit()
+
+    def _leave(self, now: datetime) -> None:
+        self._sender.ask(now)
+        self._guard.close_due(now)
+        self._guard.protect(now)
+        self._book.commit()
+
+    def _is_at_rest(self) -> bool:
+        """Whether nothing is in doubt and no entry is filled in part, which has no stop."""
+        return not any(
+            row.state.is_doubtful
+            or (row.kind is Purpose.ENTRY and row.filled > 0 and not row.state.is_over)
+            for row in self._book.rows.values()
+        )
 
     def _agree(self, now: datetime) -> None:
         differences = self._agreement.differences(now)
@@ -198,13 +220,23 @@ class Trading:
         self.trouble = ""
         return True
 
-    def _tell(self, title: str, text: str) -> None:
-        self._alert(
-            Alert(
-                kind=KINDS.get(title, "protection"),
-                severity=Severity.CRITICAL,
-                title=title,
-                text=text,
-                at=self._now,
-            )
+    def _refused(self, row: OutboxRow) -> None:
+        """A person hears the broker's own words: they say what to do."""
+        title = f"the broker refused {row.quantity} {row.symbol} ({row.kind})"
+        self._tell(title, row.reason, kind="order", severity=Severity.WARNING)
+
+    def _tell(
+        self,
+        title: str,
+        text: str,
+        kind: str = "",
+        severity: Severity = Severity.CRITICAL,
+    ) -> None:
+        alert = Alert(
+            kind=kind or KINDS.get(title, "protection"),
+            severity=severity,
+            title=title,
+            text=text,
+            at=self._now,
         )
+        self._alert(alert)

@@ -29,7 +29,7 @@ class WatchedBroker:
 
     def is_failing(self) -> bool:
         """Whether it failed too often, and has not been fine for as long since."""
-        if self._tripped is not None and self.now - self._failed[-1] >= self._window:
+        if self._tripped is not None and abs(self.now - self._failed[-1]) >= self._window:
             self._tripped = None
         return self._tripped is not None
 
@@ -75,6 +75,6 @@ class WatchedBroker:
         except (Transient, Ambiguous):
             self._failed.append(self.now)
             full = len(self._failed) == self._most
-            if full and self.now - self._failed[0] <= self._window:
+            if full and abs(self.now - self._failed[0]) <= self._window:
                 self._tripped = self.now
             raise

@@ -3,37 +3,31 @@
 import sys
 import tempfile
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from tests.advisor.worlds import SETTINGS
-from tests.simulation.fate import Fate
-from tests.simulation.test_simulation import day, holds, is_over
-from tests.simulation.world import World
-
-RATES = (0.02, 0.05, 0.15, 0.3)
+from tests.simulation.test_simulation import session
 
 
-def session(seed: int) -> Counter[str]:
-    """One session; the faults that it survived."""
-    fate = Fate(seed, RATES[seed % len(RATES)])
+def played(seed: int) -> tuple[int, Counter[str], str]:
+    """A seed, the faults that it survived, and what went wrong."""
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), day(), SETTINGS, fate, partial=0.3)
-        is_over(world.play(holds))
-        world.close()
-    return fate.met
+        try:
+            return seed, session(seed, Path(folder)).met, ""
+        except AssertionError as error:
+            return seed, Counter(), str(error)
 
 
 def main(first: int, count: int) -> int:
     """Seeds [first, first + count); the number of those that failed."""
     met: Counter[str] = Counter()
     failed = 0
-    for seed in range(first, first + count):
-        try:
-            met += session(seed)
-        except AssertionError as error:
-            failed += 1
-            print(f"seed {seed} failed: {error}")
-            print(f"  again: python -m tests.simulation {seed} 1", flush=True)
+    with ProcessPoolExecutor() as pool:
+        for _, survived, wrong in pool.map(played, range(first, first + count), chunksize=4):
+            met += survived
+            if wrong:
+                failed += 1
+                print(wrong, flush=True)
     print(f"{count - failed} of {count} sessions held; faults survived:")
     for kind, number in met.most_common():
         print(f"  {number:7,} {kind}")

@@ -37,12 +37,14 @@ class AlpacaStandIn:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self.bars: dict[str, list[dict[str, Any]]] = {}
+        self.days: dict[str, list[dict[str, Any]]] = {}  # daily bars, where they are kept apart
         self.page = 10_000
         self.spread = 0.0002
         self.news: list[dict[str, Any]] = []
         self.contracts: list[dict[str, Any]] = []
         self.chain: dict[str, Any] = {}
         self.faults: list[Fault] = []
+        self.down: set[str] = set()  # beginnings of paths that answer 503 for as long as they stand
         self.seen: list[tuple[str, str]] = []
         self.lock = threading.RLock()
         self._closing = threading.Event()
@@ -85,6 +87,8 @@ class AlpacaStandIn:
             fault = next((f for f in self.faults if f.method == method), None)
             if fault is not None:
                 self.faults.remove(fault)
+            elif handler.path.startswith(tuple(self.down)):
+                fault = Fault(method=method, kind="status")
             status, content = 0, None
             if fault is None or fault.after_effect:
                 status, content = self._answer(handler, method, body)
@@ -196,11 +200,12 @@ class AlpacaStandIn:
         if query["feed"] == "sip" and not self.exchange.account_fields.get("sip"):
             return 403, {"message": "subscription does not permit querying recent SIP data"}
         assert query["timeframe"] in ("1Min", "1Day")
+        shelf = self.days if self.days and query["timeframe"] == "1Day" else self.bars
         first, last = (datetime.fromisoformat(query[name]) for name in ("start", "end"))
         rows = [
             (symbol, row)
             for symbol in sorted(symbols)
-            for row in self.bars.get(symbol, [])
+            for row in shelf.get(symbol, [])
             if first <= datetime.fromisoformat(row["t"]) <= last
         ]
         begin = int(query.get("page_token") or 0)

@@ -95,6 +95,17 @@ class Statements:
         self._cycle.many(connection, rows[whole:])
 
 
+def statements(dialect: Dialect, records: Sequence[Table]) -> Statements:
+    """The statements for a dialect, compiled once in a process: a ledger is opened more often."""
+    key = (dialect.name, dialect.paramstyle, *records)
+    if key not in _COMPILED:
+        _COMPILED[key] = Statements(dialect, records)
+    return _COMPILED[key]
+
+
+_COMPILED: dict[tuple[Any, ...], Statements] = {}
+
+
 def _block(table: Table) -> Insert:
     """One INSERT of BLOCK rows; parameters row by row."""
     names = [column.name for column in table.columns]

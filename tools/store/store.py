@@ -45,7 +45,7 @@ from tools.store import outbox as orders
 from tools.store.columns import Moment
 from tools.store.postgresql import Access
 from tools.store.runs import Run
-from tools.store.statements import Statements
+from tools.store.statements import statements
 from tools.store.verify import ChainReport
 
 R = TypeVar("R")
@@ -60,8 +60,9 @@ class Store:
         """Over a database with the newest schema; `writer` is the right to write, if there is."""
         self._engine = engine
         self._writer = writer
-        self.sql = Statements(engine.dialect, [kind.table for kind in codec.KINDS.values()])
+        self.sql = statements(engine.dialect, [kind.table for kind in codec.KINDS.values()])
         self._lanes: dict[tuple[str, str], chain.Lane] = {}
+        self._keys: dict[str, int] = {}
         self._writing = threading.RLock()
 
     @classmethod
@@ -187,6 +188,7 @@ class Store:
 
     def _forget(self, run_id: str) -> None:
         self._lanes = {key: lane for key, lane in self._lanes.items() if key[0] != run_id}
+        self._keys.pop(run_id, None)
 
     # Writing
 
@@ -219,7 +221,7 @@ class Store:
     def keep_outbox(self, run_id: str, lane: str, rows: Sequence[OutboxRow]) -> None:
         """Write how far requests have come, where nothing else is to be recorded."""
         with self._write() as connection:
-            orders.write(connection, runs.get(connection, run_id).key, lane, rows)
+            orders.write(connection, self._key(connection, run_id), lane, rows)
 
     def _lane(self, run_id: str, lane: str) -> chain.Lane:
         known = self._lanes.get((run_id, lane))
@@ -325,17 +327,23 @@ class Store:
     def outbox(self, run_id: str, lane: str) -> list[OutboxRow]:
         """Where every order of a lane stands now, in the order of their decisions."""
         with self._read() as connection:
-            return orders.read(connection, runs.get(connection, run_id).key, lane)
+            return orders.read(connection, self._key(connection, run_id), lane)
 
     def verify_chain(self, run_id: str) -> ChainReport:
         """Read every row of a run again and say whether, and where, its history was changed."""
         with self._read() as connection:
             return verify.run(connection, self.sql, runs.get(connection, run_id))
 
+    def _key(self, connection: Connection, run_id: str) -> int:
+        """A run's number, which it keeps for good; NoData when there is no such run."""
+        if run_id not in self._keys:
+            self._keys[run_id] = runs.get(connection, run_id).key
+        return self._keys[run_id]
+
     def _records(self, kind: codec.Kind[R], run_id: str, lane: str, as_of: datetime) -> list[R]:
         moment = Moment().keep(_aware(as_of))
         with self._read() as connection:
-            key = runs.get(connection, run_id).key
+            key = self._key(connection, run_id)
             return reading.records(connection, self.sql, kind, key, lane, moment)
 
     def reading(self) -> AbstractContextManager[Connection]:

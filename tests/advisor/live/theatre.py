@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from advisor.bootstrap import ReplayOptions
+from advisor.bootstrap import EVER, ReplayOptions
 from advisor.live.opening import LiveRequest, Mode, Opening
 from advisor.replay import LEDGER
 from advisor.settings import Settings
@@ -27,11 +28,14 @@ from quant_core.synthetic import DEMO_SEED, synthetic_market
 from tests.simulation.fate import Fate
 from tests.simulation.pit import Pit
 from tests.stand_ins.alpaca import KEY, SECRET, AlpacaStandIn, alpaca_stand_in
-from tests.stand_ins.alpaca_exchange import Exchange
+from tests.stand_ins.alpaca_exchange import OPEN, Exchange
 from tests.stand_ins.alpaca_streams import StreamStandIn, stream_stand_in
 from tools.store.store import Store
 
 DAY = date(2025, 3, 12)
+# Half a session. QQQ is sold short in minute 5 and bought back in 8, SPY sold in 9, bought in 10;
+# both are sold in 46 and held for two hours.
+BUSY = date(2025, 11, 28)
 SYMBOLS = ("SPY", "QQQ", "NVDA")
 ENVIRONMENT = {"APCA_API_KEY_ID": KEY, "APCA_API_SECRET_KEY": SECRET}
 # What the stream sends takes a moment to arrive; longer than this, and the archive is asked.
@@ -42,18 +46,24 @@ class Theatre:
     """The day of a synthetic market; `now` is its time."""
 
     def __init__(
-        self, folder: Path, rest: AlpacaStandIn, bars: StreamStandIn, updates: StreamStandIn
+        self,
+        folder: Path,
+        rest: AlpacaStandIn,
+        bars: StreamStandIn,
+        updates: StreamStandIn,
+        day: date = DAY,
     ) -> None:
         made = synthetic_market(
-            SYMBOLS, DAY - timedelta(days=14), DAY, xnys(DAY.year - 3, DAY.year), DEMO_SEED
+            SYMBOLS, day - timedelta(days=14), day, xnys(day.year - 3, day.year), DEMO_SEED
         )
-        self.session: Session = xnys(DAY.year, DAY.year).on(DAY)  # type: ignore[assignment]
+        self.session: Session = xnys(day.year, day.year).on(day)  # type: ignore[assignment]
         self.folder, self.rest, self.bars, self.updates = folder, rest, bars, updates
-        self.now = to_datetime(self.session.open - 30)
+        self.now = rest.exchange.now = to_datetime(self.session.open - 30)
         self.today = {symbol: _of(raw, self.session, True) for symbol, raw in made.minutes.items()}
         self.earlier = {s: _of(raw, self.session, False) for s, raw in made.minutes.items()}
         self.daily = dict(made.daily)
-        self.history, self.days = folder / "given" / "minutes", folder / "given" / "days"
+        given = folder / f"given-{day}"
+        self.history, self.days = given / "minutes", given / "days"
         _write(self.history, self.earlier)
         _write(self.days, self.daily)
         self.pit = Pit(rest.exchange, SYMBOLS, self.session.open, Fate(0), 0.0)
@@ -61,8 +71,10 @@ class Theatre:
         self.row = 0  # the minute that is under way
         self.exact = False
         self._made_exact: set[str] = set()
+        self.waited_for: Callable[[], None] = lambda: None  # real time passes, where it has to
         self.heard: Callable[[int], bool] = lambda _: True  # whether the stream tells of a minute
         self.at: dict[int, Callable[[], None]] = {}  # what happens when a minute begins
+        self.before_trading: Callable[[], None] = lambda: None  # the minute before has settled
         rest.exchange.listeners.append(
             lambda told: updates.send({"stream": "trade_updates", "data": told})
         )
@@ -87,6 +99,7 @@ class Theatre:
             if moment < ends or self.row >= self.session.minutes:
                 self.now = moment
                 break
+            self.before_trading()
             with self.rest.lock:
                 self._trade()
             self.now = self.rest.exchange.now = ends
@@ -150,19 +163,21 @@ class StageClock:
         self._theatre.until(self._theatre.now + timedelta(seconds=seconds))
 
     def wait(self, event: threading.Event, until: datetime) -> None:
+        self._theatre.waited_for()
         if not event.is_set():
             self._theatre.until(until)
 
 
 @contextmanager
-def theatre(folder: Path) -> Iterator[Theatre]:
-    """A stage for one day."""
+def theatre(folder: Path, day: date = DAY, exchange: Exchange | None = None) -> Iterator[Theatre]:
+    """A stage for one day; an `exchange` of an earlier one keeps its account."""
     with (
-        alpaca_stand_in(Exchange()) as rest,
+        alpaca_stand_in(exchange or Exchange()) as rest,
         stream_stand_in("bars") as bars,
         stream_stand_in("updates") as updates,
     ):
-        made = Theatre(folder, rest, bars, updates)
+        rest.exchange.listeners.clear()
+        made = Theatre(folder, rest, bars, updates, day)
         made.grid = _grid(made)
         yield made
 
@@ -177,6 +192,9 @@ class Play:
         options: ReplayOptions | None = None,
         settings: Settings | None = None,
         given: bool = True,
+        symbols: tuple[str, ...] = SYMBOLS,
+        environment: dict[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.lines: list[str] = []
         self.stop = threading.Event()
@@ -184,27 +202,36 @@ class Play:
         self.opening = Opening(
             request=LiveRequest(
                 mode=mode,
-                folder=stage.folder / "run",
-                symbols=SYMBOLS,
+                folder=folder or stage.folder / "run",
+                symbols=symbols,
                 bars=(stage.history,) if given else (),
                 daily=stage.days if given else None,
             ),
             options=options or ReplayOptions(),
             settings=settings or stage.settings(),
-            environment=ENVIRONMENT,
+            environment=ENVIRONMENT | (environment or {}),
             session=stage.session,
             clock=StageClock(stage),
             stop=self.stop,
             say=self.lines.append,
         )
 
-    def run(self) -> str:
+    def run(self, until: int | None = None) -> str:
+        """Play to the close, or be stopped when a minute begins."""
+        stage = self.stage
+        if until is not None:
+            stage.at[until] = self.stop.set
+        bars, updates = stage.bars.logins + 1, stage.updates.logins + 1
         with self.opening.open() as session:
-            stage = self.stage
-            stage.bars.wait_for_client(stage.bars.logins or 1)
+            stage.bars.wait_for_client(bars)
             if self.opening.request.mode != "dry":
-                stage.updates.wait_for_client(stage.updates.logins or 1)
+                stage.updates.wait_for_client(updates)
             return session.run()
+
+    @property
+    def said(self) -> str:
+        """Everything that it said."""
+        return "\n".join(self.lines)
 
 
 def _of(raw: RawBars, session: Session, today: bool) -> Any:
@@ -251,3 +278,56 @@ def _grid(stage: Theatre) -> Any:
             for name, value in zip(columns, bar, strict=True):
                 columns[name][row, s] = value
     return SimpleNamespace(present=present, **columns)
+
+
+class Kept:
+    """What the ledger of a folder says of the lane that trades, to its last moment."""
+
+    def __init__(self, folder: Path, lane: str = "advised", which: int = -1) -> None:
+        with Store.open(folder / LEDGER, read_only=True) as store:
+            self.runs = store.runs()
+            run = self.run_id = self.runs[which].run_id
+            assert store.verify_chain(run).intact
+            self.trades = store.trades(run, lane, as_of=EVER)
+            self.fills = store.fills(run, lane, as_of=EVER)
+            self.orders = store.orders(run, lane, as_of=EVER)
+            self.decisions = store.decisions(run, lane, as_of=EVER)
+            self.analyses = store.analyses(run, lane, as_of=EVER)
+            self.risk = store.risk_changes(run, lane, as_of=EVER)
+            self.days = store.lane_days(run, lane, as_of=EVER)
+            self.outbox = store.outbox(run, lane)
+            self.checkpoint = store.checkpoint(run, lane)
+            self.lanes = store.heads(run)
+            self.cycles = store.cycles(run, lane, as_of=EVER)
+
+
+def agrees(stage: Theatre, folder: Path | None = None) -> Kept:
+    """The ledger, which is the broker's truth: positions, covers, entries, money."""
+    kept, exchange = Kept(folder or stage.folder / "run"), stage.rest.exchange
+    for symbol in SYMBOLS:
+        held = exchange.positions.get(symbol, (0.0, 0.0))[0]
+        booked = sum(fill.side * fill.quantity for fill in kept.fills if fill.symbol == symbol)
+        assert booked == held, f"{symbol}: {booked} booked, {held:g} held"
+        cover = sum(
+            one.sign * (one.qty - one.filled)
+            for one in exchange.everything()
+            if one.symbol == symbol
+            and one.status in ("new", "partially_filled")
+            and (one.type == "stop" or "-exit-" in one.client_order_id)
+        )
+        assert cover == -held, f"{symbol}: {held:g} held, {cover:g} covered"
+    entries = [one.client_order_id for one in exchange.tickets if one.order_class == "bracket"]
+    assert len(entries) == len(set(entries))
+    assert set(entries) <= {order.client_order_id for order in kept.orders}
+    return kept
+
+
+def is_flat(stage: Theatre) -> Kept:
+    """The ledger after a session: nothing is held, ordered or doubtful, and the money is right."""
+    kept, exchange = agrees(stage), stage.rest.exchange
+    assert exchange.positions == {}
+    assert [one for one in exchange.everything() if one.status in OPEN] == []
+    assert [row for row in kept.outbox if not row.state.is_over] == []
+    made = sum(trade.pnl for trade in kept.trades)
+    assert made == pytest.approx(exchange.cash - 100_000.0, abs=0.01)
+    return kept
