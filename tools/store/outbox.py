@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Index, Integer, Text, func, insert, select, update
+from sqlalchemy import Connection, Index, Integer, Text, bindparam, func, insert, select, update
 from sqlmodel import Field
 
 from tools.outbox import OutboxRow, Purpose, Sending
@@ -60,6 +60,12 @@ class Outbox(Row, table=True):
 
 _TABLE = tables.of(Outbox)
 _NAMES = [field.name for field in fields(OutboxRow)]
+# Asked with every step of trading: building it would take longer than running it.
+_OF_LANE = (
+    select(*(_TABLE.c[name] for name in _NAMES))
+    .where(_TABLE.c.run == bindparam("of_run"), _TABLE.c.lane == bindparam("of_lane"))
+    .order_by(_TABLE.c.decided_at, _TABLE.c.client_order_id)
+)
 
 
 def write(connection: Connection, run: int, lane: str, rows: Sequence[OutboxRow]) -> None:
@@ -78,12 +84,7 @@ def write(connection: Connection, run: int, lane: str, rows: Sequence[OutboxRow]
 
 def read(connection: Connection, run: int, lane: str) -> list[OutboxRow]:
     """All rows of a lane, in the order of their decisions."""
-    columns = [_TABLE.c[name] for name in _NAMES]
-    found = connection.execute(
-        select(*columns)
-        .where(_TABLE.c.run == run, _TABLE.c.lane == lane)
-        .order_by(_TABLE.c.decided_at, _TABLE.c.client_order_id)
-    )
+    found = connection.execute(_OF_LANE, {"of_run": run, "of_lane": lane})
     return [OutboxRow(**dict(zip(_NAMES, row, strict=True))) for row in found]
 
 
