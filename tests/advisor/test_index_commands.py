@@ -17,8 +17,9 @@ import pytest
 
 from advisor.bootstrap import ReplayOptions
 from advisor.cli import main
-from advisor.indexing import open_index, open_ledger
+from advisor.indexing import open_index
 from advisor.keeping import Keeping
+from advisor.ledgers import ledger_at, open_ledger
 from advisor.replay import replay
 from rag.building import build, compare
 from rag.parameters import RagParameters
@@ -226,7 +227,7 @@ def test_what_is_lost_while_nobody_looks_comes_back(run_folder: Path) -> None:
     parameters = RagParameters(keep_seconds=0.01)
     with (
         closing(open_index(parameters, run_folder, create=True)) as index,
-        open_ledger(run_folder) as ledger,
+        open_ledger(ledger_at(run_folder, SETTINGS), SETTINGS) as ledger,
     ):
         build(index, ledger, as_of=datetime(2026, 10, 15, 21, tzinfo=UTC))
         assert compare(index, ledger, as_of=ALWAYS).missing

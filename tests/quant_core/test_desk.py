@@ -20,6 +20,7 @@ from quant_core.desk import (
     SLOT,
     TC_ARMED,
     TRIGGERED,
+    VERSION,
     Desk,
 )
 from quant_core.types import RiskState, State
@@ -75,7 +76,7 @@ def test_a_desk_in_the_middle_of_a_session_round_trips(seed, row):
 
 
 def test_a_dump_is_text_that_names_its_version():
-    assert json.loads(Desk.new(1, 1.0).dump())["version"] == 1
+    assert json.loads(Desk.new(1, 1.0).dump())["version"] == VERSION
 
 
 def test_a_loaded_desk_can_be_changed_and_shares_nothing():
