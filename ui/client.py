@@ -52,11 +52,15 @@ class Reading(Generic[M]):
 
 @dataclass(slots=True)
 class _Kept:
-    """What was answered to a question: its tag, and when it was last vouched for."""
+    """What was answered to a question: its tag, and when it was last vouched for.
+
+    `doubted`: something was changed since, so it is asked for again however young it is.
+    """
 
     value: BaseModel
     tag: str
     at: float
+    doubted: bool = False
 
 
 class Client:
@@ -84,7 +88,7 @@ class Client:
         name = (key, path, str(httpx.QueryParams(given)))
         kept = self._find(name)
         now = monotonic()
-        if kept is not None and now - kept.at < fresh:
+        if kept is not None and not kept.doubted and now - kept.at < fresh:
             return Reading(_as(model, kept), now - kept.at)
         if now < self._silent_until:
             return _last(model, kept, Trouble("away", "The API has not answered in time."))
@@ -105,7 +109,7 @@ class Client:
         response: httpx.Response,
     ) -> Reading[M]:  # fmt: skip
         if response.status_code == 304 and kept is not None:
-            kept.at = monotonic()
+            kept.at, kept.doubted = monotonic(), False
             return Reading(_as(model, kept))
         health = response.status_code == 503 and name[1] == "/api/health"
         if response.status_code != 200 and not health:
@@ -134,7 +138,7 @@ class Client:
             return Reading(None, trouble=_trouble(response))
         with self._lock:
             for kept in self._kept.values():
-                kept.at = float("-inf")
+                kept.doubted = True
         try:
             return Reading(model.model_validate_json(response.content))
         except ValidationError as error:

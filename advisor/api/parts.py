@@ -10,7 +10,8 @@ from advisor.api.keys import KeyFile
 from advisor.api.metrics import Metrics
 from advisor.api.view import LedgerView
 from advisor.control import Control
-from advisor.settings import ApiSettings
+from advisor.settings import ApiSettings, ScheduleSettings
+from tools.llm.budget import BudgetLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,8 @@ class Parts:
     `control` is that of the ledger's folder; None where it has none, so that nothing can be halted
     from here. `folder` is where the ledger's file lies, with what else its runs leave there; None
     for a database elsewhere. `public` says that it listens beyond this machine, where every caller
-    needs a key.
+    needs a key. `spending` is where it is counted what models cost, `llm_budget` what they may, and
+    `schedule` what jobs start: all three are only told.
     """
 
     view: LedgerView
@@ -32,6 +34,9 @@ class Parts:
     control: Control | None = None
     folder: Path | None = None
     public: bool = False
+    spending: Path | None = None
+    llm_budget: BudgetLimits = field(default_factory=BudgetLimits)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     answers: Answers = field(default_factory=Answers)
     desk: Desk = field(init=False)
 

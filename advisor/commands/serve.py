@@ -109,6 +109,8 @@ def _run(
         parts = Parts(
             view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(view),
             chat=chat, control=Control(folder) if folder else None, folder=folder, public=public,
+            spending=settings.spending.place(), llm_budget=settings.llm_budget,
+            schedule=settings.schedule,
         )  # fmt: skip
         stack.enter_context(served(parts.metrics.registry, settings.telemetry))
         if folder is not None:

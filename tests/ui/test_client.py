@@ -144,3 +144,25 @@ def test_a_change_is_asked_for_with_the_key_and_what_was_kept_is_read_anew() -> 
     refused = client.tell(schemas.Control, "/api/resume", key="k").trouble
     assert refused is not None
     assert refused.why == "scope"
+
+
+def test_after_a_change_a_busy_api_leaves_the_last_answer_with_its_true_age() -> None:
+    made = schemas.Control(
+        asked="halt", by="ann", at=datetime(2026, 1, 5, tzinfo=UTC), reason="", flatten=False,
+        applied=False,
+    )  # fmt: skip
+    client, seen = answering(
+        lambda _: ok(),
+        lambda _: httpx.Response(202, content=made.model_dump_json()),
+        lambda _: httpx.Response(429),
+        lambda _: httpx.Response(304),
+    )
+    client.read(schemas.Health, "/api/thing", fresh=60.0)
+    client.tell(schemas.Control, "/api/halt")
+    busy = client.read(schemas.Health, "/api/thing", fresh=60.0)
+    assert busy.trouble is not None
+    assert (busy.trouble.why, busy.value) == ("busy", HEALTH)
+    assert 0.0 <= busy.age < 60.0, "an age that can be written"
+    for _ in range(2):
+        assert client.read(schemas.Health, "/api/thing", fresh=60.0).trouble is None
+    assert len(seen) == 4

@@ -53,10 +53,12 @@ def _live(visit: Visit, day: date) -> None:
         schemas.Page[schemas.LogEntry], "/api/log", kind=["signal", "trade"], start_date=day,
         end_date=day, limit=500,
     ).value  # fmt: skip
+    records = [entry.record for entry in entries.data] if entries else []
+    trades = [record for record in records if isinstance(record, schemas.Trade)]
     st.html(_summary(page.data))
     ends: list[datetime | None] = [None, *(one.as_of for one in page.data)]
     folds = [
-        _fold(one, _next_events(one, until, entries), visit, opened=until is None)
+        _fold(one, _next_signals(one, until, records), trades, visit, opened=until is None)
         for one, until in zip(page.data, ends, strict=False)
     ]
     # The oldest comes first and the style turns them round: a new one is added at the end and
@@ -85,19 +87,19 @@ def _summary(found: Sequence[schemas.PaidAnalysis]) -> str:
     )
 
 
-def _next_events(
-    one: schemas.Analysis, until: datetime | None, entries: schemas.Page[schemas.LogEntry] | None
+def _next_signals(
+    one: schemas.Analysis, until: datetime | None, records: Sequence[object]
 ) -> list[schemas.Signal]:
     """The signals between this analysis and the next, oldest first."""
     end = until or one.as_of + _LONGEST
-    found = [entry.record for entry in entries.data] if entries else []
-    signals = [record for record in found if isinstance(record, schemas.Signal)]
+    signals = [record for record in records if isinstance(record, schemas.Signal)]
     return [signal for signal in reversed(signals) if one.as_of <= signal.time < end]
 
 
 def _fold(
-    one: schemas.Analysis, signals: list[schemas.Signal], visit: Visit, *, opened: bool
-) -> str:
+    one: schemas.PaidAnalysis, signals: list[schemas.Signal], trades: Sequence[schemas.Trade],
+    visit: Visit, *, opened: bool,
+) -> str:  # fmt: skip
     status = html.chip("DEGRADED", "warn") if one.status == "DEGRADED" else ""
     count = html.chip(words.plural(len(signals), "signal"), "accent") if signals else ""
     summary = (
@@ -115,7 +117,9 @@ def _fold(
         facts.append(("Reasoning", _words(one.reasoning)))
     if one.evidence:
         facts.append(("Evidence", _words(", ".join(one.evidence))))
-    facts.append(("What happened next", _happened(signals, visit)))
+    if one.calls:
+        facts.append(("Cost", "<br>".join(map(_paid, one.calls))))
+    facts.append(("What happened next", _happened(signals, trades, visit)))
     return html.fold(summary, html.facts(facts), opened=opened)
 
 
@@ -123,7 +127,17 @@ def _words(given: str) -> str:
     return f'<span class="words">{words.text(given)}</span>'
 
 
-def _happened(signals: list[schemas.Signal], visit: Visit) -> str:
+def _paid(call: schemas.ModelCall) -> str:
+    """One question: what it cost, who answered, how long it took."""
+    took = "" if call.latency_seconds is None else f", {words.number(call.latency_seconds, 1)} s"
+    ended = "" if call.outcome == "answer" else f" {html.chip(call.outcome, 'warn')}"
+    return (
+        f"{words.money(call.cost_usd, 4)} · {words.text(call.model)} · "
+        f"{call.tokens_in + call.tokens_out:,} tokens{took}{ended}"
+    )
+
+
+def _happened(signals: list[schemas.Signal], trades: Sequence[schemas.Trade], visit: Visit) -> str:
     if not signals:
         return '<span class="soft">No signal until the next analysis.</span>'
     lines = []
@@ -135,8 +149,14 @@ def _happened(signals: list[schemas.Signal], visit: Visit) -> str:
             else f"not ordered: {words.plain_words(one.plan.blocked_by)}"
         )
         ruling = f", {words.text(one.verdict.ruling)}" if one.verdict else ""
+        made = "".join(
+            f" → {html.link(visit.link('trades', trade=trade.id), 'closed')} "
+            f"{words.coloured(trade.pnl, words.earned(trade.pnl))}"
+            for trade in trades
+            if (trade.symbol, trade.signal_time) == (one.symbol, one.time)
+        )
         lines.append(
             f"{words.clock(one.time)} {html.link(address, one.symbol)} {one.setup} "
-            f"{arrow(one.side)}{ruling}, {taken}"
+            f"{arrow(one.side)}{ruling}, {taken}{made}"
         )
     return "<br>".join(lines)

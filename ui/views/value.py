@@ -27,6 +27,7 @@ def show() -> None:
         return
     st.html(html.card("Lanes: identical bars, one engine", _lanes(found)))
     st.html(html.card("What the advice added, a session", _differences(found)))
+    st.html(html.card("What it cost", _cost(found)))
     quality = notices.usable(visit.read(schemas.AdviceQuality, "/api/advice-quality", fresh=3.0))
     if quality is None:
         return
@@ -54,8 +55,8 @@ def _lanes(found: schemas.LaneComparison) -> str:
         )
         for one in found.lanes
     ]
-    head = ("Lane", "P/L", "Return", "Max drawdown", "Trades", "Won", "Profit factor", "Signals",
-            "Analyses", "Degraded")  # fmt: skip
+    head = ("Lane", "P/L", "Return", "Drawdown at session ends", "Trades", "Won", "Profit factor",
+            "Signals", "Analyses", "Degraded")  # fmt: skip
     return html.table(head, rows, numeric=range(1, 10), stack=True)
 
 
@@ -81,6 +82,38 @@ def _differences(found: schemas.LaneComparison) -> str:
         '<p class="small soft">Block bootstrap over paired sessions. An interval that holds zero '
         "claims nothing.</p>"
     )
+
+
+def _cost(found: schemas.LaneComparison) -> str:
+    """Questions to models by lane, and the difference to the baseline that is left after them."""
+    asked = [one for one in found.lanes if one.model_cost.calls]
+    if not asked:
+        return '<p class="soft">No model was asked: this advice cost nothing.</p>'
+    rows = [
+        (
+            f"<b>{words.text(one.lane)}</b>",
+            words.money(one.model_cost.usd, 4),
+            f"{one.model_cost.calls:,}",
+            f"{one.model_cost.tokens_in:,}",
+            f"{one.model_cost.tokens_out:,}",
+            _left(one, found),
+        )
+        for one in asked
+    ]
+    head = ("Lane", "Cost", "Questions", "Tokens in", "Tokens out", "Added less cost")
+    return html.table(head, rows, numeric=range(1, 6), stack=True) + (
+        '<p class="small soft">Differences and P/L above are before this cost. '
+        "<code>advisor evaluate</code> charges it session by session.</p>"
+    )
+
+
+def _left(one: schemas.LaneSummary, found: schemas.LaneComparison) -> str:
+    """What advised minus baseline comes to when the models are paid."""
+    total = next((each.total for each in found.differences if each.against == "baseline"), None)
+    if one.lane != "advised" or total is None or one.model_cost.usd is None:
+        return words.DASH
+    left = total - one.model_cost.usd
+    return words.coloured(left, words.earned(left))
 
 
 def _interval(one: schemas.LaneDifference, widest: float) -> str:
