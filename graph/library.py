@@ -53,6 +53,8 @@ class IndexLibrary:
         try:
             hits = self._index.search(request.query, as_of=as_of, k=k, where=where)
         except BadInput as error:
+            if request.tool != "search":
+                return []  # "why?" alone: the tool has answered, there is only nothing to search
             raise Refusal("not_understood", f"{error}.") from error
         return [_row(hit) for hit in hits]
 
