@@ -59,6 +59,20 @@ class IndexLibrary:
         return [_row(hit) for hit in hits]
 
 
+class NoLibrary:
+    """Stands where an index cannot be used: only a search is refused, with the reason."""
+
+    def __init__(self, reason: str) -> None:
+        """`reason` is a sentence for whoever asks, with what to do."""
+        self._reason = reason
+
+    def search(self, request: Request, *, as_of: datetime, k: int) -> list[Row]:  # noqa: ARG002
+        """No document; Refusal where documents were all that was asked for."""
+        if request.tool == "search":
+            raise Refusal("no_index", self._reason)
+        return []
+
+
 def _row(hit: Hit) -> Row:
     one = hit.document
     return document_row(one.id, one.kind, one.lane, one.symbols, one.known_at, one.text)

@@ -120,6 +120,7 @@ def health(parts: ThePartsOf) -> Response:
             state="ok" if parts.chat else "not_configured",
             detail="answers questions" if parts.chat else "no chat is configured",
         ),
+        parts.index_state() if parts.index_state else _nothing("index", "no chat searches one"),
         *(
             schemas.Component(name=name, state="not_configured", detail="not part of this server")
             for name in _NOT_THERE_YET
