@@ -17,12 +17,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from advisor.hold_reasons import DISAGREE, FAILING, SLIPPED
 from advisor.lanes import Lane
 from advisor.settings import BrokerLimits
 from advisor.trading.agreement import Agreement, Policy
 from advisor.trading.book import Book
 from advisor.trading.guard import Guard
-from advisor.trading.reasons import DISAGREE, FAILING, SLIPPED
 from advisor.trading.sending import Sender
 from advisor.trading.watched import WatchedBroker
 from quant_core.calendar import new_york, to_minute
