@@ -4,6 +4,7 @@ The moment of a question is now, except for a replay, whose world ended with its
 question about it is asked as of that end, unless the person names an earlier moment.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, time
@@ -15,18 +16,19 @@ from advisor.ledgers import folder_of, ledger_at, open_ledger
 from advisor.secrets import provide_keys
 from advisor.settings import Settings
 from graph.chat import Conversation, known_of
-from graph.library import IndexLibrary
+from graph.library import IndexLibrary, NoLibrary
 from graph.looking import Library
 from graph.ports import Progress, Wiring
 from quant_core.calendar import NEW_YORK, to_datetime, xnys
 from tools.clock import SystemClock
-from tools.errors import BadInput, NoData
+from tools.errors import AdvisorError, BadInput, NoData
 from tools.lane_reads import Reads
 from tools.llm import DailyBudget, LiveModel, SpendingFile
 from tools.store import codec
 from tools.store.paging import Pages, RunPlace
 from tools.toolbox import Toolbox
 
+_log = logging.getLogger("advisor.chat")
 _WHENEVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -84,6 +86,9 @@ def _library(
         index = open_library(settings, folder)
     except NoData:
         return None
+    except AdvisorError as error:
+        _log.warning("Answers are without the index: %s", error)
+        return NoLibrary(f"The index cannot be searched: {error}.")
     stack.callback(index.close)
     return IndexLibrary(index, run_id)
 

@@ -53,8 +53,24 @@ class IndexLibrary:
         try:
             hits = self._index.search(request.query, as_of=as_of, k=k, where=where)
         except BadInput as error:
+            if request.tool != "search":
+                return []  # "why?" alone: the tool has answered, there is only nothing to search
             raise Refusal("not_understood", f"{error}.") from error
         return [_row(hit) for hit in hits]
+
+
+class NoLibrary:
+    """Stands where an index cannot be used: only a search is refused, with the reason."""
+
+    def __init__(self, reason: str) -> None:
+        """`reason` is a sentence for whoever asks, with what to do."""
+        self._reason = reason
+
+    def search(self, request: Request, *, as_of: datetime, k: int) -> list[Row]:  # noqa: ARG002
+        """No document; Refusal where documents were all that was asked for."""
+        if request.tool == "search":
+            raise Refusal("no_index", self._reason)
+        return []
 
 
 def _row(hit: Hit) -> Row:

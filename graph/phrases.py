@@ -30,6 +30,8 @@ _NOT = r"(?:not|n't|never)"
 
 ENTRIES: tuple[tuple[str, Effect], ...] = (
     # Before their words can be anything else
+    (r"signals? and (?:the |our )?trades?|trades? and (?:the |our )?signals?", {"both": True}),
+    (r"how much (?:money )?(?:did|have) (?:we|i) (?:lose|lost) (?:in|on|to)(?= fees| commissions)", {}),
     (r"(?:which|what) (?:risk )?(?:checks?|limits?) (?:has |have |had )?(?:blocked|refused|rejected|"
      r"stopped|cost us)(?: the)? most (?:signals|trades)",
      {"tool": "skipped", "measure": "skipped", "by": "blocked_by", "pick": "best"}),
@@ -132,7 +134,9 @@ ENTRIES: tuple[tuple[str, Effect], ...] = (
      r"(?:lost|losers?|unprofitable|losing|lose)",
      {"tool": "trades", "outcome": "lost", "noun": "trades"}),
     (r"p\s?[/&]\s?l|p\s?and\s?l|pnl|profits? (?:and|or) loss(?:es)?|net (?:profit|result|gain|loss)|"
-     r"(?:in the )?(?:green|red)|up or down|results?|perform(?:ance|ed)?",
+     r"how much (?:money )?(?:did|have) (?:we|i) (?:make|made|earn|earned|lose|lost)",
+     {"tool": "trades", "measure": "pnl", "pnl_itself": True}),
+    (r"(?:in the )?(?:green|red)|up or down|results?|perform(?:ance|ed)?",
      {"tool": "trades", "measure": "pnl"}),
     (r"signals?|triggers?|triggered", {"tool": "signals", "noun": "signals"}),
     (r"degraded(?: analys[ei]s)?", {"tool": "analyses", "measure": "degraded"}),

@@ -66,11 +66,12 @@ def read_question(question: str, known: Known, topic: Topic | None = None) -> tu
         raise Refusal("not_understood", HELP)
     asked = meaning.request(known, symbols, lanes, last)
     asked = replace(asked, limit=limit, newest=newest, query=_query(asked, text))
+    each = [replace(asked, measure=one) for one in meaning.measures(asked)]
     kept = last.period if last and not found.get("whole") else Period()
     if asked.tool == "positions":
         kept = Period()  # what is held is asked of now, never of the time last spoken of
     periods = reading.periods or (kept,)
-    return tuple(_with_period(asked, period, known, last) for period in periods)
+    return tuple(_with_period(one, period, known, last) for one in each for period in periods)
 
 
 def named_tool(question: str) -> Tool | None:
@@ -174,6 +175,10 @@ class _Meaning:
 
     def _tool(self) -> Tool | None:
         tools = list(self.found.get("tool", ()))
+        if self.found.get("both"):
+            raise Refusal(
+                "not_understood", "The question mixes signals and trades; ask for one at a time."
+            )
         if self.found.get("search"):
             for name in ("measure", "by", "pick", "count", "outcome", "exit", "ruling"):
                 self.found.pop(name, None)  # words to search for, like the others
@@ -222,13 +227,14 @@ class _Meaning:
                 "blocked_by", str, kept.blocked_by if continues and kept else None
             ),
         )
-        by = self._by(symbols) or (last.by if continues and last else "")
+        kept_shape = last if continues and not found.get("list") else None  # "show them": records
+        by = self._by(symbols) or (kept_shape.by if kept_shape else "")
         measure = self._measure(tool, by)
-        if not measure and continues and last and not found.get("list"):
-            measure = last.measure
+        if not measure and kept_shape:
+            measure = kept_shape.measure
         if len(found.get("pick", ())) > 1:
             raise Refusal("not_understood", "The question asks for best and worst; ask for one.")
-        pick = (found.get("pick") or [last.pick if continues and last else ""])[0]
+        pick = (found.get("pick") or [kept_shape.pick if kept_shape else ""])[0]
         reason = bool(found.get("why")) or bool(continues and last and last.reason)
         if pick and not measure:
             measure = "pnl"
@@ -237,6 +243,17 @@ class _Meaning:
             tool=tool, scope=scope, measure=measure, by=by, pick=pick,
             reason=reason or tool == "search",
         )  # fmt: skip
+
+    def measures(self, asked: Request) -> tuple[str, ...]:
+        """Every value that the question asks for: "P/L and win rate" are two."""
+        if not asked.measure or asked.reason:
+            return (asked.measure,)
+        named = [one for one in self.found.get("measure", ()) if one != "pnl"]
+        itself = ["pnl"] if self.found.get("pnl_itself") else []
+        wanted = tuple(dict.fromkeys((*itself, asked.measure, *named)))
+        for one in wanted:
+            _check(asked.tool, one, self.found)
+        return wanted
 
     def _one(self, name: str, kind: Any, otherwise: Any) -> Any:
         """The one value of a filter; None when both sides of it were named, to be compared."""
@@ -253,7 +270,14 @@ class _Meaning:
     def _by(self, symbols: tuple[str, ...]) -> Any:
         groups = list(self.found.get("by", ()))
         groups += [name for name in ("setup", "side") if len(self.found.get(name, ())) > 1]
-        if not groups and len(symbols) > 1 and self.tool in (None, "trades", "signals"):
+        valued = self.found.keys() & {"measure", "count", "pick", "compare", "why"}
+        records = self.found.get("noun") and not valued  # "show SPY and NVDA trades" is a list
+        if (
+            not groups
+            and not records
+            and len(symbols) > 1
+            and self.tool in (None, "trades", "signals")
+        ):
             groups = ["symbol"]
         if len(set(groups)) > 1:
             raise Refusal(
@@ -265,10 +289,6 @@ class _Meaning:
         found = self.found
         named = found.get("measure", [])
         strong = [one for one in named if one != "pnl"]
-        if len(strong) > 1:
-            raise Refusal(
-                "not_understood", f"The question asks for {' and '.join(strong)}; ask for one."
-            )
         if found.get("count"):
             ruling = found.get("ruling")
             if ruling and tool == "signals":

@@ -34,7 +34,12 @@ NAMES = {
 def word_answers(looked: Sequence[Looked]) -> list[Sentence]:
     """The answer to all requests of a question; two periods are also compared."""
     sentences = [sentence for one in looked for sentence in _worded(one)]
-    if len(looked) == 2 and all(one.request.measure and one.found.figures for one in looked):
+    alike = len({one.request.measure for one in looked}) == 1
+    if (
+        len(looked) == 2
+        and alike
+        and all(one.request.measure and one.found.figures for one in looked)
+    ):
         first, second = (one.found.figures[0] for one in looked)
         sentences += _difference(looked[0].request.measure, first, second, "first")
     return sentences

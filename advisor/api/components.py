@@ -16,7 +16,7 @@ from advisor.api.problems import ProblemError
 from advisor.api.routes import control
 from advisor.api.view import LATEST, Scope
 from advisor.control import SESSIONS
-from advisor.holds import DISAGREE, FAILING
+from advisor.hold_reasons import DISAGREE, FAILING
 from advisor.timetable import TIMETABLE, session_of, upcoming
 from quant_core.calendar import NEW_YORK, Session, new_york, to_datetime
 from quant_core.types import Status
@@ -41,6 +41,7 @@ def components_of(parts: Parts, now: datetime) -> list[schemas.Component]:
         _model(parts),
         _budget(parts, now),
         _chat(parts),
+        _index(parts),
         _jobs(parts, now),
     ]
 
@@ -240,6 +241,12 @@ def _chat(parts: Parts) -> schemas.Component:
     if parts.chat is None:
         return _nothing("chat", "no chat is configured")
     return _part("chat", True, "answers questions")
+
+
+def _index(parts: Parts) -> schemas.Component:
+    if parts.index_state is None:
+        return _nothing("index", "no chat searches one")
+    return parts.index_state()
 
 
 def _jobs(parts: Parts, now: datetime) -> schemas.Component:

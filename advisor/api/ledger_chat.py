@@ -12,6 +12,7 @@ from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from advisor.api import schemas
 from advisor.api.chat import Question
 from advisor.api.citing import cite
 from advisor.api.conversations import Conversations
@@ -23,7 +24,7 @@ from advisor.indexing import Library as Searched
 from advisor.indexing import open_library
 from advisor.settings import Settings
 from graph.chat import CODE, MACHINE, Reply, answering, known_of
-from graph.library import IndexLibrary
+from graph.library import IndexLibrary, NoLibrary
 from graph.looking import Library
 from graph.ports import Event, Wiring
 from graph.questions import read_question
@@ -38,6 +39,10 @@ from tools.store.store import Store
 from tools.toolbox import Toolbox
 
 MOST_CITATIONS = 100
+UNUSABLE = (
+    "The index cannot be searched: it is of another version or embedder, damaged, or not to be "
+    "reached; `advisor index verify` says which"
+)
 _EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)  # the exchange's calendar is kept from 1990 on
 _log = logging.getLogger("advisor.api.chat")
 
@@ -60,6 +65,7 @@ class LedgerChat:
         )
         self._index: Searched | None = None
         self._opening = threading.Lock()
+        self._trouble = ""
 
     def ask(self, question: Question) -> Generator[ChatEvent, None, None]:
         """The steps as they end, then the verified answer, in pieces and whole."""
@@ -120,9 +126,26 @@ class LedgerChat:
                 except NoData:
                     return None
                 except AdvisorError as error:
-                    _log.warning("the index is not used: %s", error)
-                    return None
+                    if str(error) != self._trouble:
+                        _log.warning("the index is not used: %s", error)
+                    self._trouble = str(error)
+                    return NoLibrary(f"{UNUSABLE}.")
+            self._trouble = ""
             return IndexLibrary(self._index, run)
+
+    def index_state(self) -> schemas.Component:
+        """How the index is that reasons are searched in, for health; a remote one is not asked."""
+        if self._settings.rag.index is None:
+            self._library("")
+        if self._index is not None:
+            return _component("ok", "reasons are searched in it")
+        if self._trouble:
+            return _component("degraded", UNUSABLE)
+        return _component("not_configured", "none is in use; `advisor index build` makes one")
+
+
+def _component(state: schemas.ComponentState, detail: str) -> schemas.Component:
+    return schemas.Component(name="index", state=state, detail=detail)
 
 
 def _lane(box: Toolbox, named: str) -> str:

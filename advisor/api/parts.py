@@ -1,5 +1,6 @@
 """What the API is made of, put together once and handed to every handler."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from advisor.api.chat import Chat
 from advisor.api.desk import Desk
 from advisor.api.keys import KeyFile
 from advisor.api.metrics import Metrics
+from advisor.api.schemas import Component
 from advisor.api.view import LedgerView
 from advisor.control import Control
 from advisor.settings import ApiSettings, ScheduleSettings
@@ -21,8 +23,9 @@ class Parts:
     `control` is that of the ledger's folder; None where it has none, so that nothing can be halted
     from here. `folder` is where the ledger's file lies, with what else its runs leave there; None
     for a database elsewhere. `public` says that it listens beyond this machine, where every caller
-    needs a key. `spending` is where it is counted what models cost, `llm_budget` what they may, and
-    `schedule` what jobs start: all three are only told.
+    needs a key. `index_state` says how the index is that the chat searches. `spending` is where it
+    is counted what models cost, `llm_budget` what they may, and `schedule` what jobs start: these
+    are only told.
     """
 
     view: LedgerView
@@ -31,6 +34,7 @@ class Parts:
     keys: KeyFile
     metrics: Metrics
     chat: Chat | None = None
+    index_state: Callable[[], Component] | None = None
     control: Control | None = None
     folder: Path | None = None
     public: bool = False

@@ -771,11 +771,14 @@ class SettingsAnswer(Answer):
     data: list[Setting]
 
 
+ComponentState = Literal["ok", "degraded", "down", "not_configured"]
+
+
 class Component(Answer):
     """One part of the program."""
 
     name: str = Field(examples=["ledger"])
-    state: Literal["ok", "degraded", "down", "not_configured"]
+    state: ComponentState
     detail: str
 
 

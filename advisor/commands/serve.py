@@ -108,7 +108,8 @@ def _run(
         )
         parts = Parts(
             view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(view),
-            chat=chat, control=Control(folder) if folder else None, folder=folder, public=public,
+            chat=chat, index_state=chat.index_state,
+            control=Control(folder) if folder else None, folder=folder, public=public,
             spending=settings.spending.place(), llm_budget=settings.llm_budget,
             schedule=settings.schedule,
         )  # fmt: skip

@@ -18,7 +18,7 @@ from advisor.api.account import RunRules, account_of, in_force, risk_state
 from advisor.api.problems import ProblemError
 from advisor.api.sums import Fold, SessionSums
 from advisor.api.view import LedgerView, Scope
-from advisor.holds import DISAGREE
+from advisor.hold_reasons import DISAGREE
 from advisor.telemetry.names import BY_NAME
 from quant_core.calendar import NEW_YORK, to_minute, xnys
 from quant_core.types import Fill, Order, RiskState, Status

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from advisor.holds import DISAGREE, FAILING, SLIPPED
+from advisor.hold_reasons import DISAGREE, FAILING, SLIPPED
 from advisor.lanes import Lane
 from advisor.settings import BrokerLimits
 from advisor.trading.agreement import Agreement, Policy

@@ -1,7 +1,10 @@
 """`advisor ask` and `advisor chat` on a synthetic session, as a person at the prompt meets them."""
 
+import contextlib
 import io
 import json
+import shutil
+import sqlite3
 import sys
 from datetime import date
 from pathlib import Path
@@ -111,3 +114,17 @@ def test_what_cannot_be_used_is_said(advisor, run_folder, words, code, said) -> 
     got, _, err = advisor("ask", "P/L today", *place, *words)
     assert got == code
     assert said in err
+
+
+def test_an_index_of_an_older_schema_takes_only_the_search(advisor, run_folder, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    shutil.copy(run_folder / "ledger.sqlite", tmp_path)
+    assert advisor("index", "build", tmp_path)[0] == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "index.sqlite")) as index:
+        index.execute("PRAGMA user_version = 0")
+    for question, expected, said in (
+        ("How many signals were there today?", 0, "Signals (lane advised, 2026-10-14)"),
+        ("Why were signals skipped today?", 0, "lane advised, 2026-10-14"),
+        ("find notes on breadth", 3, "older schema (0; this program reads"),
+    ):
+        code, _, err = advisor("ask", question, "--run", tmp_path)
+        assert (code, said in err) == (expected, True), err

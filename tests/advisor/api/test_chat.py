@@ -42,7 +42,7 @@ def chat_api(store: Store, folder: Path, chat_folder: Path, settings: ApiSetting
     answers = LedgerChat(
         store, LedgerView(Pages(store)), Settings(api=settings), folder=chat_folder
     )
-    return api(store, folder, chat=answers, settings=settings)
+    return api(store, folder, chat=answers, index_state=answers.index_state, settings=settings)
 
 
 @pytest.fixture
@@ -299,8 +299,17 @@ def test_a_damaged_index_is_left_out_and_said_in_the_log(
         other.execute("CREATE TABLE something (else_ TEXT)")
     with Store.open(january[0], read_only=True) as store, caplog.at_level(logging.WARNING):
         site = client(chat_api(store, tmp_path, tmp_path, SETTINGS))
-        assert not ask(site, "Why did we trade NVDA on January 14th?")["refused"]
-    assert "the index is not used" in caplog.text
+        for _ in range(2):
+            assert not ask(site, "Why did we trade NVDA on January 14th?")["refused"]
+        refused = ask(site, "Find notes on breadth")
+        (told,) = (
+            one for one in site.get("/api/health").json()["components"] if one["name"] == "index"
+        )
+    assert refused["reason"] == "no index"
+    assert told["state"] == "degraded"
+    assert told["detail"] in refused["text"]
+    assert str(tmp_path) not in refused["text"] + told["detail"]
+    assert caplog.text.count("the index is not used") == 1
 
 
 def test_conversations_are_bounded_and_forgotten() -> None:

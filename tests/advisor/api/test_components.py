@@ -13,7 +13,7 @@ from advisor.api.keys import KeyFile
 from advisor.api.metrics import Metrics
 from advisor.api.parts import Parts
 from advisor.api.view import LedgerView
-from advisor.holds import DISAGREE
+from advisor.hold_reasons import DISAGREE
 from advisor.settings import ApiSettings, ScheduleSettings
 from quant_core.types import RiskChange, RiskState
 from tests.tools.store import examples

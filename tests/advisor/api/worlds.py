@@ -1,6 +1,6 @@
 """Ledgers behind the API, for its tests: small ones by hand, and a real month."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -11,6 +11,7 @@ from advisor.api.chat import Chat
 from advisor.api.keys import KeyFile
 from advisor.api.metrics import Metrics
 from advisor.api.parts import Parts
+from advisor.api.schemas import Component
 from advisor.api.view import LedgerView
 from advisor.control import Control
 from advisor.settings import ApiSettings
@@ -26,6 +27,7 @@ def api(
     *,
     public: bool = False,
     chat: Chat | None = None,
+    index_state: Callable[[], Component] | None = None,
     settings: ApiSettings | None = None,
 ) -> FastAPI:
     """The application over an open ledger, with its key file, and what is asked, in a folder."""
@@ -38,6 +40,7 @@ def api(
             keys=KeyFile(folder / "keys.json"),
             metrics=Metrics(view),
             chat=chat,
+            index_state=index_state,
             control=Control(folder),
             folder=folder,
             public=public,
