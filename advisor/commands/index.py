@@ -154,7 +154,7 @@ def verify(
         if names:
             more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
             screen.print(f"{len(names):,} {word}: {', '.join(names[:_SHOWN])}{more}")
-    where = store.place if "://" in place else place
+    where = store.place if "://" in place else run_dir or place
     again = "advisor index build --rebuild" if found.damaged else "advisor index build"
     screen.print(f"`{again} {where}` brings the index to the ledger")
     raise typer.Exit(5)
