@@ -151,6 +151,14 @@ def _named(found: re.Match[str], today: Today) -> Days:
     return _one(found[0], year, MONTHS[found["month"].rstrip(".")], int(found["d"]), today)
 
 
+def _week_of(found: re.Match[str], today: Today) -> Days:
+    month, number = found["month"].rstrip("."), int(found["d"])
+    year = int(found["y"]) if found["y"] else None
+    day = _one(f"{month} {number}", year, MONTHS[month], number, today).first
+    monday = day - timedelta(days=day.weekday())
+    return Days(monday, monday + timedelta(days=6))
+
+
 def _nth(found: re.Match[str], today: Today) -> Days:
     """The 8th: of this month, or of the last one that had such a day."""
     number, first = int(found["d"]), today.day.replace(day=1)
@@ -242,6 +250,8 @@ DATES: Mapping[str, Callable[[re.Match[str], Today], Days]] = {
     r"(?<=of the )(?P<unit>week|month|year)(?! of)": _to_date,
     r"(?P<unit>week|month|year)[\s-]to[\s-]date": _to_date,
     r"(?P<unit>[wmy])td": _to_date,
+    rf"(?:the\s+)?week\s+(?:of|starting|beginning)\s+(?:on\s+)?(?:(?:{_DAY}),?\s+)?"
+    rf"(?P<month>(?:{_MONTH})\.?)\s+(?:the\s+)?{_NTH}(?!\d){_YEAR}": _week_of,
     r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})": _iso,
     r"(?P<m>\d{1,2})/(?P<d>\d{1,2})(?:/(?P<y>\d{4}|\d{2}))?": _american,
     rf"(?:(?:{_DAY}),?\s+)?(?P<month>(?:{_MONTH})\.?)\s+(?:the\s+)?{_NTH}(?!\d){_YEAR}": _named,

@@ -193,7 +193,7 @@ DICTIONARY = tuple(
 _FILLERS = """
 a about act actually advisor after all also am an and any anything are as at be because been
 before being both bought but buy by came can case close closed come could did didn't do does
-doing dollar dollars done during end ended est et exact exactly exit exited exits find for force
+doing dollar dollars done during end ended est et every exact exactly exit exited exits find for force
 from get give go got had happen happened has have he hello her here hey hi how i i'd in into
 is it it's its just know like look made many market me mine much my need new now of ok okay on
 open or our out over paid please profit quick quickly realised realized really recorded regarding
