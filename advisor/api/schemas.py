@@ -674,6 +674,7 @@ class Watchlist(Listing[WatchlistRow]):
 
     now: datetime | None = Field(description="The end of the newest minute; null: no minute yet.")
     date: Date | None
+    market_open: bool = Field(description="Whether the session goes on at `now`.")
     equity: Money
     pnl_today: Money = Field(description="Equity now less equity at the open.")
     risk_state: RiskState

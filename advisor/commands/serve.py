@@ -3,6 +3,7 @@
 import gc
 import socket
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
@@ -88,6 +89,7 @@ def _run(
     from advisor.ledgers import folder_of, open_ledger
     from advisor.secrets import provide_keys
     from advisor.telemetry.serving import served
+    from advisor.timetable import session_of
     from tools.errors import BadInput
     from tools.store.paging import Pages
 
@@ -122,6 +124,7 @@ def _run(
             from advisor.api.dashboard import OneAddress
 
             application = OneAddress(application, address=_near(listener), local_only=not keyed)
+        session_of(datetime.now(UTC))  # reads the calendar now, so that no first visitor waits
         _welcome(view, listener, store.place, keyed=keyed, ui=ui)
         Thread(target=chat.prepare, name="chat-prepare", daemon=True).start()
         gc.freeze()  # what was imported stays; collecting through it stops every request

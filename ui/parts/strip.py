@@ -4,8 +4,6 @@ HALTED, REDUCING, DEGRADED and an absent API are boxes of their own under it, wi
 begins; HALTED and DEGRADED also mark the bar that stays when the page is scrolled.
 """
 
-from datetime import datetime, time
-
 import streamlit as st
 
 from advisor.api import schemas
@@ -14,8 +12,6 @@ from ui.client import Reading
 from ui.parts import halting, html, notices
 from ui.parts.log import UNSCALED, factors
 from ui.visit import Visit, choose
-
-_OPEN, _CLOSE = time(9, 30), time(16)
 
 
 def draw_strip(visit: Visit) -> None:
@@ -87,7 +83,7 @@ def strip(
         _labelled("Lane", f"<b>{words.text(seen.lane)}</b>"),
         _labelled("Session", f"<b>{words.day(seen.date)}</b>"),
         _labelled("Now", f"<b>{words.clock(seen.now)}</b> New York"),
-        html.chip(_market(seen.now), "soft"),
+        html.chip(_market(seen), "soft"),
         html.chip(seen.risk_state, "soft" if seen.risk_state == "ACTIVE" else "stop"),
         _labelled("Equity", f"<b>{words.money(seen.equity, 0)}</b>"),
         _labelled(
@@ -102,11 +98,10 @@ def _labelled(label: str, safe: str) -> str:
     return f'<span><span class="label">{label}</span>{safe}</span>'
 
 
-def _market(now: datetime | None) -> str:
-    if now is None:
+def _market(seen: schemas.Watchlist) -> str:
+    if seen.now is None:
         return "no minute yet"
-    here = words.local(now).time()
-    return "market open" if _OPEN <= here < _CLOSE else "market closed"
+    return "market open" if seen.market_open else "market closed"
 
 
 def warnings(

@@ -21,7 +21,8 @@ from advisor.api.account import (
 from advisor.api.answers import KeptRoute, answer
 from advisor.api.asking import READS, Limit, OneDate, OneSymbol, Symbol, TheScope, TheView
 from advisor.api.view import LedgerView, Scope, minutes_of
-from quant_core.calendar import NEW_YORK, to_datetime
+from advisor.timetable import session_of
+from quant_core.calendar import NEW_YORK, to_datetime, to_minute
 from quant_core.cycles import STATES, CycleRows
 from quant_core.types import CycleRecord, Snapshot
 from tools.store import codec
@@ -54,6 +55,7 @@ def watchlist(request: Request, view: TheView, scope: TheScope) -> Response:
             ],
             now=now,
             date=today,
+            market_open=_is_open(now),
             equity=rows.number(account.equity),
             pnl_today=rows.number(account.equity - account.at_open),
             risk_state=risk_state(view, scope).value,
@@ -62,6 +64,14 @@ def watchlist(request: Request, view: TheView, scope: TheScope) -> Response:
             next_analysis=next_analysis(analysis, account, rules),
         ),
     )
+
+
+def _is_open(now: datetime | None) -> bool:
+    """Whether the exchange trades at a moment; half-days end early."""
+    if now is None:
+        return False
+    session = session_of(now)
+    return session is not None and session.open <= to_minute(now) < session.close
 
 
 def _row(

@@ -16,6 +16,7 @@ from advisor.api.view import LedgerView
 from advisor.hold_reasons import DISAGREE
 from advisor.settings import ApiSettings, ScheduleSettings
 from quant_core.types import RiskChange, RiskState
+from tests.advisor.api.worlds import api, client
 from tests.tools.store import examples
 from tools.llm.budget import BudgetLimits
 from tools.llm.spending import SpendingFile, Spent
@@ -126,3 +127,20 @@ def test_jobs_are_told_with_when_they_are_due(paper: Watched) -> None:
     assert "session start Fri 09:30" in told
     none = ScheduleSettings(nightly="")
     assert "no command" in paper.say(OPEN, schedule=none)["jobs"][1]
+
+
+@pytest.mark.parametrize(
+    ("first", "minutes", "is_open"),
+    [
+        (OPEN, 30, True),
+        (OPEN, 390, False),
+        (datetime(2025, 7, 3, 13, 30, tzinfo=UTC), 209, True),
+        (datetime(2025, 7, 3, 13, 30, tzinfo=UTC), 210, False),  # a half-day ends at 13:00
+    ],
+)
+def test_the_watchlist_says_whether_the_market_is_open(
+    paper: Watched, first: datetime, minutes: int, is_open: bool
+) -> None:
+    paper.decide(first, minutes)
+    site = client(api(paper.store, paper.folder))
+    assert site.get("/api/watchlist").json()["market_open"] is is_open
