@@ -3,21 +3,21 @@
 A minute is *taken* once: with the bars that are there, in the version that is there. What comes
 later for it (a revision, a bar that was stuck) changes nothing any more and is counted, because a
 decision was made without it and a replay has to make the same one. The bars of a minute are in the
-session's file, on disk, before the minute is decided; a process that takes over reads them there
-and not from the archive, which may have been corrected meanwhile.
+session's file (`kept_bars`) before the minute is decided; a process that takes over reads them
+there and not from the archive, which may have been corrected meanwhile.
 
 The file is a plain table of bars, in the order of minutes, which `advisor replay --bars` reads.
 """
 
 import csv
-import os
+import io
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 
+from advisor.live.kept_bars import BarsFile
 from advisor.settings import Settings
 from quant_core.bars import ACCEPTED, REASONS, BarSeries, Floats, Ints, RawBars, accept_minutes
 from quant_core.calendar import Calendar, Session, to_minute
@@ -38,13 +38,13 @@ class SessionBars:
 
     def __init__(
         self,
-        folder: Path,
+        file: BarsFile,
         session: Session,
         calendar: Calendar,
         history: Sequence[BarSeries],
         settings: Settings,
     ) -> None:
-        """Takes up what the folder has of the session."""
+        """Takes up what the file has of the session."""
         self._session, self._calendar, self._settings = session, calendar, settings
         self._history = tuple(history)
         self.symbols = tuple(bars.symbol for bars in history)
@@ -54,8 +54,7 @@ class SessionBars:
         self._used: dict[tuple[str, int], Row] = {}
         self.next_row = 0
         self.counts: Counter[str] = Counter()
-        self._path = folder / f"{session.date}.csv"
-        folder.mkdir(parents=True, exist_ok=True)
+        self._file, self._is_new = file, True
         self._read()
 
     def keep(self, bar: LiveBar) -> None:
@@ -145,39 +144,30 @@ class SessionBars:
             open=columns[0], high=columns[1], low=columns[2], close=columns[3], volume=columns[4],
             file=np.zeros(len(rows), np.int64),
             row=np.arange(2, len(rows) + 2),
-            files=(str(self._path),),
+            files=(self._file.place,),
         )  # fmt: skip
 
     # The file
 
     def _append(self, settled: Sequence[tuple[str, int, Row]]) -> None:
-        """Add whole minutes and have them on disk; a part that was written is taken back."""
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            whole = file.tell()
-            try:
-                writer = csv.writer(file, lineterminator="\n")
-                if whole == 0:
-                    writer.writerow(HEADER)
-                for symbol, row, values in settled:
-                    writer.writerow((symbol, self._stamp(row), *map(repr, values)))
-                file.flush()
-                os.fsync(file.fileno())
-            except OSError:
-                os.truncate(self._path, whole)
-                raise
+        """Add whole minutes and have them kept."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        if self._is_new:
+            writer.writerow(HEADER)
+        for symbol, row, values in settled:
+            writer.writerow((symbol, self._stamp(row), *map(repr, values)))
+        self._file.append(text.getvalue().encode())
+        self._is_new = False
 
     def _stamp(self, row: int) -> str:
         moment = datetime.fromtimestamp((self._session.open + row) * 60, UTC)
         return moment.isoformat().replace("+00:00", "Z")
 
     def _read(self) -> None:
-        """Take up the file; a last line that was cut off is removed, its bars come again."""
-        if not self._path.exists():
-            return
-        text = self._path.read_bytes()
-        whole = text[: text.rfind(b"\n") + 1]
-        if len(whole) < len(text):
-            os.truncate(self._path, len(whole))
+        """Take up the file."""
+        whole = self._file.read()
+        self._is_new = not whole
         lines = list(csv.reader(whole.decode().splitlines()))
         for number, line in enumerate(lines[1:], 2):
             try:
@@ -186,7 +176,7 @@ class SessionBars:
                 opened, high, low, close, volume = map(float, numbers)
             except ValueError as error:
                 raise BadInput(
-                    f"{self._path}, line {number}, was changed by something else ({error}); "
+                    f"{self._file.place}, line {number}, was changed by something else ({error}); "
                     "restore it, or move the run's folder away and start anew"
                 ) from error
             if symbol in self._taken:

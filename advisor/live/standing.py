@@ -39,11 +39,7 @@ def enter_run(
             f"the folder holds a run of another kind ({', '.join(sorted(others))}, this one is "
             f"{kind}); choose another --out"
         )
-    parts = [
-        kind, account, list(symbols), settings.config_hash(), code_version(),
-        options.analyst, options.validation, options.premarket,
-    ]  # fmt: skip
-    run_id = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
+    run_id = run_of(kind, account, symbols, options, settings)
     if store.run(run_id) is None:
         store.start_run(
             run_id,
@@ -53,6 +49,17 @@ def enter_run(
             config_json=msgspec.json.encode(settings.deciding(), order="deterministic").decode(),
         )
     return run_id
+
+
+def run_of(
+    kind: str, account: str, symbols: Sequence[str], options: ReplayOptions, settings: Settings
+) -> str:
+    """The id of an account's run under these settings and this code."""
+    parts = [
+        kind, account, list(symbols), settings.config_hash(), code_version(),
+        options.analyst, options.validation, options.premarket,
+    ]  # fmt: skip
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
 def take_over(store: Store, run_id: str, lanes: Sequence[Lane], today: date) -> None:
