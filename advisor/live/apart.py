@@ -67,10 +67,14 @@ class ControlInBucket(Control):
 
 @dataclass(frozen=True, slots=True)
 class AtBroker:
-    """The lane that trades, as the ledger has it, and the broker's side of it."""
+    """The lane that trades, as the ledger has it, and the broker's side of it.
+
+    `obey` does to the lane what a person wants, as it is done before entries are sent.
+    """
 
     lane: Lane
     trading: Trading
+    obey: Callable[[datetime], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,6 +125,16 @@ class LiveSession:
             self._close()
         return taken
 
+    @property
+    def row(self) -> int:
+        """The minute that comes next, from the open."""
+        return self._row()
+
+    @property
+    def run_id(self) -> str:
+        """The run that it writes."""
+        return self._parts.deps.run_id
+
     def _between(self, *, first_look: bool) -> None:
         """What is left to do in the minute under way."""
         now, row = self._clock.now(), self._row()

@@ -20,6 +20,7 @@ from advisor.bootstrap import Advisers, ReplayOptions, advisers, make_lanes
 from advisor.control import Control
 from advisor.cycle import CycleDependencies, dependencies
 from advisor.gates import open_gates
+from advisor.halting import obey
 from advisor.lanes import Lane, TradingDay
 from advisor.ledgers import open_ledger
 from advisor.live.apart import Apart, AtBroker, NoStream
@@ -186,7 +187,13 @@ class Opening:
             beside = Advisers(None, None, Bystander())
             crew = self._crew(store, deps, beside, account, telling, alerts, hands_over=False)
             assert crew.trading is not None
-            yield AtBroker(crew.lanes[0], crew.trading)
+            control = self.apart.control if self.apart else Control(self.request.folder)
+
+            def obeyed(now: datetime) -> None:
+                symbols, rules = self.request.symbols, deps.rules
+                obey(control, crew.lanes[:1], symbols, rules, store, run_id, now)
+
+            yield AtBroker(crew.lanes[0], crew.trading, obeyed)
 
     def _alerts(self, stack: ExitStack) -> tuple[Alerts, Telling]:
         settings = self.settings
