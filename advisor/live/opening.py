@@ -53,6 +53,7 @@ from tools.market.alpaca import AlpacaBars
 from tools.market.alpaca_stream import AlpacaBarStream
 from tools.notify import Alerts, open_channels
 from tools.ports import BarStream
+from tools.secrets import Secrets
 from tools.store.store import Store
 
 Mode = Literal["dry", "paper", "live"]
@@ -206,7 +207,10 @@ class Opening:
         """The ledger, as its only writer."""
         self.request.folder.mkdir(parents=True, exist_ok=True)
         place = self.settings.ledger.url or self.request.folder / LEDGER
-        return stack.enter_context(open_ledger(place, self.settings, read_only=False))
+        known = self.environment if isinstance(self.environment, Secrets) else None
+        return stack.enter_context(
+            open_ledger(place, self.settings, read_only=False, secrets=known)
+        )
 
     def _bars_file(self) -> BarsFile:
         """Where the session's bars are kept."""

@@ -48,6 +48,9 @@ class Given:
         self._environment = os.environ if environment is None else environment
         self.scratch = scratch
         self.mornings: dict[date, MorningBars] = {}
+        # Making a client of AWS's takes longer than most of what is asked of it.
+        self._objects: dict[str, Objects] = {}
+        self._queues: dict[str, Queue] = {}
 
     def required(self, name: str) -> str:
         """A variable; NotConfigured names it when it is not set."""
@@ -123,8 +126,10 @@ class Given:
 
     def bucket(self, below: str = "") -> Objects:
         """A place of the archive's bucket."""
-        name = self.required("ARCHIVE_BUCKET")
-        return Objects(f"s3://{name}/{below}", self.settings.aws)
+        place = f"s3://{self.required('ARCHIVE_BUCKET')}/{below}"
+        if place not in self._objects:
+            self._objects[place] = Objects(place, self.settings.aws)
+        return self._objects[place]
 
     @property
     def lake(self) -> Path:
@@ -133,7 +138,9 @@ class Given:
 
     def queue(self, variable: str) -> Queue:
         """The queue whose address a variable holds."""
-        return Queue(self.required(variable), self.settings.aws)
+        if variable not in self._queues:
+            self._queues[variable] = Queue(self.required(variable), self.settings.aws)
+        return self._queues[variable]
 
     # A session
 

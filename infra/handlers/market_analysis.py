@@ -59,7 +59,7 @@ class MarketAnalysis:
         """The analyst's opinion of a view, and what led to it."""
         given = self._given
         with (
-            open_ledger(given.ledger, given.settings) as store,
+            open_ledger(given.ledger, given.settings, secrets=given.secrets) as store,
             advisers(given.options(), given.settings, given.scratch, store, run_id) as chosen,
         ):
             if chosen.analyst is None:

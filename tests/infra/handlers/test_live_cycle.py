@@ -14,13 +14,15 @@ from tools.store.store import Store
 MORNING = 75
 DUPLICATES = {3, 15, 16, 40, 61}
 MISSED = {7, 8, 9, 22, 50}
+PARTS = ("transitions", "decisions", "analyses", "minutes", "z")
 COLD = {1, 20, 45}  # containers that AWS has started anew
 
 
 def decided(store: Store, cloud: Cloud) -> dict[str, Any]:
     """What the ledger has of a morning, without what fills moved."""
     (run,) = store.runs()
-    end = to_datetime(cloud.stage.session.open + MORNING)
+    # What was asked when the last bar closed is answered with the next.
+    end = to_datetime(cloud.stage.session.open + MORNING - 1)
     found: dict[str, Any] = {}
     for lane in ("advised", "baseline"):
         of = (run.run_id, lane)
@@ -59,11 +61,12 @@ def test_a_morning_in_calls_decides_as_the_replay_of_its_bars(cloud: Cloud) -> N
         made = decided(store, cloud)
         (run,) = store.runs()
         outbox = store.outbox(run.run_id, "advised")
-        store.verify(run.run_id) if hasattr(store, "verify") else None
     cloud.replayed()
     with Store.open(cloud.folder / "replay" / "ledger.sqlite", read_only=True) as store:
         again_made = decided(store, cloud)
-    assert made == again_made
+    for lane, parts in made.items():
+        for name, one, other in zip(PARTS, parts, again_made[lane], strict=True):
+            assert one == other, f"{name} of {lane}"
     assert orders, "no order was decided: the morning proves little"
     assert len(orders) == len(set(orders))
     assert {row.client_order_id for row in outbox} >= set(orders)
