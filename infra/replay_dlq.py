@@ -1,7 +1,7 @@
 """`python -m infra.replay_dlq`: what a dead-letter queue holds, and putting it back.
 
     show URL              the messages with why they are there, where that is known; none is taken
-    put-back URL TARGET   send them to their queue again, as they were; each is removed once it is sent
+    put-back URL TARGET   send them to their queue again, as they were, and remove what was sent
 
 A message that is put back has an id of its own, so that a FIFO queue does not take it for the one
 that it knows; whoever reads it is idempotent by what it says. One that never was an order comes
@@ -25,8 +25,11 @@ SHOWN = 200
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Show or put back; the exit code is 1 when something stayed."""
-    parser = argparse.ArgumentParser(prog="python -m infra.replay_dlq", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.replay_dlq",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     doing = parser.add_subparsers(dest="doing", required=True)
     showing = doing.add_parser("show")
     showing.add_argument("url")

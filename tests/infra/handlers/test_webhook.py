@@ -2,19 +2,54 @@
 
 import base64
 import json
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from infra.handlers.given import Given
 from infra.handlers.webhook import Webhook
-from tests.infra.handlers.cloud import Cloud, Context
+from tests.infra.handlers.cloud import Context
+from tools.aws.parameters import AwsParameters
 from tools.errors import NotConfigured
 from tools.market.tradingview import COMPONENTS
 
 
-def alert(cloud: Cloud, **changed: Any) -> dict[str, Any]:
-    at = cloud.stage.now - timedelta(minutes=1)
+class Noon:
+    """A clock that stands still."""
+
+    def now(self) -> datetime:
+        return datetime(2025, 3, 12, 16, 0, tzinfo=UTC)
+
+
+class Intake:
+    """What the webhook is given: a secret and a queue."""
+
+    def __init__(self, admin: Callable[[str], Any]) -> None:
+        self.clock: Any = Noon()
+        self.sqs = admin("sqs")
+        made = self.sqs.create_queue(QueueName="alerts.fifo", Attributes={"FifoQueue": "true"})
+        self.alerts = str(made["QueueUrl"])
+        kept = admin("secretsmanager").create_secret(Name="webhook", SecretString="open sesame")
+        self.environment = {"WEBHOOK_SECRET": kept["ARN"], "WEBHOOK_QUEUE_URL": self.alerts}
+
+    def given(self, **more: str) -> Given:
+        return Given({k: v for k, v in (self.environment | more).items() if v})
+
+
+@pytest.fixture
+def cloud(
+    aws: AwsParameters, admin: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> Intake:
+    assert aws.endpoint_url
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint_url)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    return Intake(admin)
+
+
+def alert(cloud: Intake, **changed: Any) -> dict[str, Any]:
+    at = cloud.clock.now() - timedelta(minutes=1)
     return {
         "passphrase": "open sesame", "nonce": "n-20250312-1", "symbol": "NVDA",
         "time": at.isoformat().replace("+00:00", "Z"), "direction": "long", "grade": "A+",
@@ -44,12 +79,12 @@ def http(body: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def waiting(cloud: Cloud) -> list[dict[str, Any]]:
+def waiting(cloud: Intake) -> list[dict[str, Any]]:
     found = cloud.sqs.receive_message(QueueUrl=cloud.alerts, MaxNumberOfMessages=10)
     return [json.loads(one["Body"]) for one in found.get("Messages", [])]
 
 
-def test_an_alert_is_enqueued_once_however_often_it_comes(cloud: Cloud) -> None:
+def test_an_alert_is_enqueued_once_however_often_it_comes(cloud: Intake) -> None:
     hook, text = Webhook(cloud.given(), cloud.clock), json.dumps(alert(cloud))
     cold = Webhook(cloud.given(), cloud.clock)
     answers = [
@@ -89,7 +124,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("changed", "status", "told"), WRONG)
 def test_what_is_wrong_is_said_and_nothing_is_enqueued(
-    cloud: Cloud, changed: dict[str, Any], status: int, told: str
+    cloud: Intake, changed: dict[str, Any], status: int, told: str
 ) -> None:
     answer = Webhook(cloud.given(), cloud.clock)(
         rest(json.dumps(alert(cloud, **changed))), Context()
@@ -109,18 +144,18 @@ def test_what_is_wrong_is_said_and_nothing_is_enqueued(
         (rest("x" * 5_000_000), 413),
     ],
 )  # fmt: skip
-def test_what_is_no_alert(cloud: Cloud, event: Any, status: int) -> None:
+def test_what_is_no_alert(cloud: Intake, event: Any, status: int) -> None:
     assert Webhook(cloud.given(), cloud.clock)(event, Context())["statusCode"] == status
 
 
-def test_a_queue_that_is_gone_is_no_loss_unsaid(cloud: Cloud) -> None:
+def test_a_queue_that_is_gone_is_no_loss_unsaid(cloud: Intake) -> None:
     hook = Webhook(cloud.given(WEBHOOK_QUEUE_URL=cloud.alerts + "x"), cloud.clock)
     answer = hook(rest(json.dumps(alert(cloud))), Context())
     assert answer["statusCode"] == 503
     assert "send it again" in answer["body"]
 
 
-def test_a_secret_that_is_not_named(cloud: Cloud) -> None:
+def test_a_secret_that_is_not_named(cloud: Intake) -> None:
     hook = Webhook(cloud.given(WEBHOOK_SECRET=""), cloud.clock)
     assert hook(rest(json.dumps(alert(cloud))), Context())["statusCode"] == 503
     with pytest.raises(NotConfigured, match="WEBHOOK_SECRET"):
