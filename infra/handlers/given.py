@@ -46,11 +46,17 @@ class Given:
     ) -> None:
         """`scratch` is a folder that goes with the process."""
         self._environment = os.environ if environment is None else environment
-        self.scratch = scratch
+        self._scratch = scratch
         self.mornings: dict[date, MorningBars] = {}
         # Making a client of AWS's takes longer than most of what is asked of it.
         self._objects: dict[str, Objects] = {}
         self._queues: dict[str, Queue] = {}
+
+    @cached_property
+    def scratch(self) -> Path:
+        """The folder of this process, which goes with it."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch
 
     def required(self, name: str) -> str:
         """A variable; NotConfigured names it when it is not set."""

@@ -16,10 +16,11 @@ from advisor.live.apart import QUESTIONS
 from advisor.live.clock import LiveClock, WallClock
 from advisor.live.elsewhere import Answered, Board
 from infra.handlers.given import Given
-from infra.handlers.invocation import Context, Limited, ended
+from infra.handlers.invocation import Context, Limited, ended, log
 from quant_core.calendar import to_minute
+from quant_core.market_view import MarketView
 from quant_core.types import Analysis, AnswerFinding, Headline
-from tools.errors import BadInput, NoData
+from tools.errors import AdvisorError, BadInput, NoData
 from tools.llm.calls import KeptCall
 from tools.ports import LedgerRecord
 
@@ -55,8 +56,15 @@ class MarketAnalysis:
         board.answer(answered)
         return ended("answered", as_of=as_of.isoformat(), status=str(analysis.status))
 
-    def _form(self, run_id: str, view: Any) -> tuple[Analysis, list[LedgerRecord]]:
+    def _form(self, run_id: str, view: MarketView) -> tuple[Analysis, list[LedgerRecord]]:
         """The analyst's opinion of a view, and what led to it."""
+        try:
+            return self._opinion(run_id, view)
+        except AdvisorError as error:  # the question is claimed: nobody else will answer it
+            log.error("the analysis failed: %s", error)
+            return degraded(view.as_of, str(error)), []
+
+    def _opinion(self, run_id: str, view: MarketView) -> tuple[Analysis, list[LedgerRecord]]:
         given = self._given
         with (
             open_ledger(given.ledger, given.settings, secrets=given.secrets) as store,
@@ -64,10 +72,7 @@ class MarketAnalysis:
         ):
             if chosen.analyst is None:
                 return degraded(view.as_of, "nobody analyses: ANALYST is none"), []
-            try:
-                analysis = opinion(chosen.analyst, view)
-            except BadInput as error:
-                analysis = degraded(view.as_of, str(error))
+            analysis = opinion(chosen.analyst, view)
             return analysis, chosen.kept.take(to_minute(view.as_of))
 
 
