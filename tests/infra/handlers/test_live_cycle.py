@@ -8,6 +8,7 @@ from infra.handlers.live_cycle import LiveCycle
 from infra.handlers.trade_executor import TradeExecutor
 from quant_core.calendar import to_datetime
 from tests.infra.handlers.cloud import Cloud, Context, scheduled
+from tests.stand_ins.aws import Fault, Front
 from tools.errors import BadInput, NotConfigured
 from tools.store.store import Store
 
@@ -98,3 +99,34 @@ def test_another_writer_is_waited_for_and_then_left_alone(cloud: Cloud) -> None:
     with Store.open(cloud.ledger, read_only=False):
         told = LiveCycle(cloud.given(), cloud.clock)(scheduled(cloud.stage.now), Context())
     assert told == {"outcome": "another call is at work"}
+
+
+def test_a_call_without_time_leaves_the_minute_to_the_next(cloud: Cloud) -> None:
+    cycle = LiveCycle(cloud.given(), cloud.clock)
+    cloud.at(2.1)
+    told = cloud.tick(cycle, left=3_000)
+    assert (told["outcome"], told["minutes"]) == ("out of time: the next call goes on", 0)
+    told = cloud.tick(cycle)
+    assert (told["outcome"], told["minutes"]) == ("decided", 2)
+
+
+EXPIRED = b"<Error><Code>ExpiredToken</Code><Message>The token has expired</Message></Error>"
+SLOW = b"<Error><Code>SlowDown</Code><Message>Reduce your request rate</Message></Error>"
+
+
+def test_aws_in_trouble_loses_nothing(
+    cloud: Cloud,
+    front: Front,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", front.url)
+    cloud.at(1.1)
+    front.faults.extend([Fault(503, SLOW)])  # repeated by the client
+    assert cloud.tick(LiveCycle(cloud.given(), cloud.clock))["minutes"] == 1
+    cloud.at(2.1)
+    front.faults.extend([Fault(400, EXPIRED)])
+    cycle = LiveCycle(cloud.given(), cloud.clock)
+    with pytest.raises(NotConfigured, match="credentials have expired"):
+        cloud.tick(cycle)
+    cloud.at(3.1)
+    assert cloud.tick(cycle)["minutes"] == 2
