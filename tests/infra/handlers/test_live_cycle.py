@@ -114,18 +114,14 @@ EXPIRED = b"<Error><Code>ExpiredToken</Code><Message>The token has expired</Mess
 SLOW = b"<Error><Code>SlowDown</Code><Message>Reduce your request rate</Message></Error>"
 
 
-def test_aws_in_trouble_loses_nothing(
-    cloud: Cloud,
-    front: Front,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", front.url)
+def test_aws_in_trouble_loses_nothing(cloud: Cloud, front: Front) -> None:
+    troubled = {"ADVISOR_AWS__ENDPOINT_URL": front.url}
     cloud.at(1.1)
-    front.faults.extend([Fault(503, SLOW)])  # repeated by the client
-    assert cloud.tick(LiveCycle(cloud.given(), cloud.clock))["minutes"] == 1
+    front.faults.append(Fault(503, SLOW))  # repeated by the client
+    assert cloud.tick(LiveCycle(cloud.given(**troubled), cloud.clock))["minutes"] == 1
     cloud.at(2.1)
-    front.faults.extend([Fault(400, EXPIRED)])
-    cycle = LiveCycle(cloud.given(), cloud.clock)
+    front.faults.append(Fault(400, EXPIRED))
+    cycle = LiveCycle(cloud.given(**troubled), cloud.clock)
     with pytest.raises(NotConfigured, match="credentials have expired"):
         cloud.tick(cycle)
     cloud.at(3.1)
