@@ -14,14 +14,9 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from advisor.bootstrap import ReplayOptions
-from advisor.commands.replay import watchlist
-from advisor.live.apart import CONTROL, Apart, AtBroker, ControlInBucket
 from advisor.live.clock import LiveClock
-from advisor.live.opening import LiveRequest, Opening
-from advisor.morning_bars import MorningBars
 from advisor.secrets import OF_MODELS, open_secrets
 from advisor.settings import Settings, load_settings
 from advisor.telemetry import logs
@@ -32,6 +27,13 @@ from tools.aws.objects import Objects
 from tools.aws.queue import Message, Queue
 from tools.errors import BadInput, NotConfigured, Transient
 from tools.secrets import Secrets
+
+# What the webhook does without: it is small, and must answer within seconds of a cold start.
+if TYPE_CHECKING:
+    from advisor.bootstrap import ReplayOptions
+    from advisor.live.apart import AtBroker
+    from advisor.live.opening import Opening
+    from advisor.morning_bars import MorningBars
 
 OWN = ("PGPASSWORD", "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", *OF_MODELS)
 SCRATCH = Path("/tmp/advisor")
@@ -114,8 +116,10 @@ class Given:
             self.required("LEDGER_URL")
         return str(self.settings.ledger.url)
 
-    def options(self) -> ReplayOptions:
+    def options(self) -> "ReplayOptions":
         """Who advises."""
+        from advisor.bootstrap import ReplayOptions
+
         chosen: dict[str, Any] = {}
         kinds = ReplayOptions.__annotations__
         for field in ("analyst", "validation", "premarket"):
@@ -152,8 +156,12 @@ class Given:
 
     def opening(
         self, session: Session, clock: LiveClock, stop: threading.Event, *, apart: bool = True
-    ) -> Opening:
+    ) -> "Opening":
         """A session to open: `apart` hands over orders and questions; without, only the day."""
+        from advisor.commands.replay import watchlist
+        from advisor.live.apart import CONTROL, Apart, ControlInBucket
+        from advisor.live.opening import LiveRequest, Opening
+
         settings = self.settings
         _ = self.ledger  # named before anything is locked
         control = ControlInBucket(self.scratch / "control", self.bucket(CONTROL))
@@ -189,7 +197,7 @@ class Given:
 
     def at_the_broker(
         self, session: Session, clock: LiveClock, stop: threading.Event
-    ) -> AbstractContextManager[AtBroker | None]:
+    ) -> AbstractContextManager["AtBroker | None"]:
         """The run's orders, for who sends or watches them."""
         return self.opening(session, clock, stop, apart=False).at_the_broker()
 
