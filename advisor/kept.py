@@ -38,6 +38,11 @@ class Kept:
         with self._lock:
             self._waiting.setdefault(question, []).extend([*news, *records_of(opinion)])
 
+    def brought(self, question: Question, records: Sequence[LedgerRecord]) -> None:
+        """Keep what led to an opinion that another process was asked for."""
+        with self._lock:
+            self._waiting.setdefault(question, []).extend(records)
+
     def at_once(self, opinion: Opinion[Any], read: Sequence[Headline]) -> list[LedgerRecord]:
         """What a ledger keeps of an opinion that is committed on the spot, and of what was read."""
         return self._news_once([*read, *records_of(opinion)])

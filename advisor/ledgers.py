@@ -10,6 +10,7 @@ from pathlib import Path
 from advisor.secrets import open_secrets
 from advisor.settings import Settings
 from tools.errors import NoData
+from tools.secrets import Secrets
 from tools.store.dialect import LEDGER_FILE, Synchronous
 from tools.store.postgresql import Access
 from tools.store.store import Store
@@ -66,16 +67,20 @@ def open_ledger(
     *,
     read_only: bool = True,
     synchronous: Synchronous = "FULL",
+    secrets: Secrets | None = None,
 ) -> Store:
-    """Open what `ledger_at` found, or a file to be made; raises what `Store.open` raises."""
+    """Open what `ledger_at` found, or a file to be made; raises what `Store.open` raises.
+
+    `secrets` are those that are open already.
+    """
     access = Access(
         connections=settings.ledger.connections, connect_seconds=settings.ledger.connect_seconds
     )
     if is_address(place) and PASSWORD in settings.secrets.sources:
-        secrets = open_secrets(settings)
+        known = secrets or open_secrets(settings)
         access = Access(
             connections=access.connections,
             connect_seconds=access.connect_seconds,
-            password=lambda renewed: secrets.secret(PASSWORD, renewed=renewed),
+            password=lambda renewed: known.secret(PASSWORD, renewed=renewed),
         )
     return Store.open(place, read_only=read_only, synchronous=synchronous, access=access)

@@ -55,3 +55,7 @@ class BadInput(AdvisorError):
             part for part in (file, None if row is None else f"row {row}") if part is not None
         )
         super().__init__(f"{place}: {message}" if place else message)
+
+
+class Occupied(BadInput):
+    """Another process is the writer. Reaction of a person: stop one; of a function: step aside."""

@@ -111,6 +111,47 @@ class LiveSession:
             raise
         return "stopped"
 
+    def catch_up(self) -> int:
+        """The minutes that are over and not decided yet; how many there were.
+
+        For a process that is started anew each minute. Asks what falls due in the minute under way.
+        Raises what a minute raises: the next process takes up from there.
+        """
+        self._take_up(going_on=True)
+        first = self._row()
+        while not self._stop.is_set() and not self._is_over():
+            if self._clock.now() < self._closed(self._row()):
+                break
+            self._minute()
+        taken, day = self._row() - first, self._parts.day
+        if not self._is_over():
+            self._between(first_look=taken == 0)
+        elif taken or any(not lane.finished(day) for lane in self._crew.lanes):
+            self._close()
+        return taken
+
+    @property
+    def row(self) -> int:
+        """The minute that comes next, from the open."""
+        return self._row()
+
+    @property
+    def run_id(self) -> str:
+        """The run that it writes."""
+        return self._parts.deps.run_id
+
+    def _between(self, *, first_look: bool) -> None:
+        """What is left to do in the minute under way."""
+        now, row = self._clock.now(), self._row()
+        if first_look:
+            self._look(now)
+            if self._crew.trading is not None:
+                self._crew.trading.agree(now)
+        # Last, so that no commit keeps a question that was asked in vain.
+        if not self._stop.is_set() and now >= self._closed(row - 1):
+            for lane in (one for one in self._crew.at_work if one.row == row):
+                ask_if_due(lane, self._parts.day, self._parts.deps.settings)
+
     # The way of one minute
 
     def _minute(self) -> None:
@@ -214,17 +255,22 @@ class LiveSession:
 
     # Beginning, getting over, ending
 
-    def _take_up(self) -> None:
+    def _take_up(self, *, going_on: bool = False) -> None:
+        """`going_on`: in a session that has begun, a difference holds up entries, not minutes."""
         crew = self._parts.take_up()
+        begun = going_on and all(lane.day == self._parts.day.session.date for lane in crew.at_work)
         for lane in crew.at_work:
             enter(lane, self._parts.day, self._parts.deps.settings)
-            lane.asking.give_up()  # what was open is on record as lost
+            if not lane.asking.held():
+                lane.asking.give_up()  # what was open is on record as lost
         self._crew = crew
         self._parts.bars.pass_over(self._row())
         self._see(self._row() - 1)
         self._parts.telling.begin(crew.lanes)
         self._obey(self._clock.now())  # an entry that was left to be sent must not be, when halted
-        if crew.trading is not None:
+        if crew.trading is not None and begun:
+            crew.trading.settle(self._clock.now())
+        elif crew.trading is not None:
             crew.trading.start(self._clock.now())
 
     def _recover(self, error: Exception) -> None:

@@ -3,21 +3,20 @@
 A minute is *taken* once: with the bars that are there, in the version that is there. What comes
 later for it (a revision, a bar that was stuck) changes nothing any more and is counted, because a
 decision was made without it and a replay has to make the same one. The bars of a minute are in the
-session's file, on disk, before the minute is decided; a process that takes over reads them there
-and not from the archive, which may have been corrected meanwhile.
+session's file (`kept_bars`) before the minute is decided; a process that takes over reads them
+there and not from the archive, which may have been corrected meanwhile.
 
 The file is a plain table of bars, in the order of minutes, which `advisor replay --bars` reads.
 """
 
 import csv
-import os
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 
+from advisor.live.kept_bars import BarsFile
 from advisor.settings import Settings
 from quant_core.bars import ACCEPTED, REASONS, BarSeries, Floats, Ints, RawBars, accept_minutes
 from quant_core.calendar import Calendar, Session, to_minute
@@ -38,13 +37,13 @@ class SessionBars:
 
     def __init__(
         self,
-        folder: Path,
+        file: BarsFile,
         session: Session,
         calendar: Calendar,
         history: Sequence[BarSeries],
         settings: Settings,
     ) -> None:
-        """Takes up what the folder has of the session."""
+        """Takes up what the file has of the session."""
         self._session, self._calendar, self._settings = session, calendar, settings
         self._history = tuple(history)
         self.symbols = tuple(bars.symbol for bars in history)
@@ -54,8 +53,7 @@ class SessionBars:
         self._used: dict[tuple[str, int], Row] = {}
         self.next_row = 0
         self.counts: Counter[str] = Counter()
-        self._path = folder / f"{session.date}.csv"
-        folder.mkdir(parents=True, exist_ok=True)
+        self._file, self._is_new = file, True
         self._read()
 
     def keep(self, bar: LiveBar) -> None:
@@ -155,44 +153,27 @@ class SessionBars:
             open=columns[0], high=columns[1], low=columns[2], close=columns[3], volume=columns[4],
             file=np.zeros(len(rows), np.int64),
             row=np.arange(2, len(rows) + 2),
-            files=(str(self._path),),
+            files=(self._file.place,),
         )  # fmt: skip
 
     # The file
 
     def _append(self, settled: Sequence[tuple[str, int, Row]]) -> None:
-        """Add whole minutes and have them on disk; a part that was written is taken back."""
+        """Add whole minutes and have them kept."""
         lines = [(symbol, self._stamp(row), *map(repr, values)) for symbol, row, values in settled]
-        # Without a buffer: one that could not be written would be written when the file is closed,
-        # behind what was taken back.
-        with self._path.open("ab", buffering=0) as file:
-            whole = file.tell()
-            head = [] if whole else [HEADER]
-            text = "".join(",".join(line) + "\n" for line in (*head, *lines)).encode()
-            try:
-                while text:
-                    text = text[file.write(text) :]
-                os.fsync(file.fileno())
-            except OSError:
-                os.truncate(self._path, whole)
-                raise
+        head = [HEADER] if self._is_new else []
+        text = "".join(",".join(line) + "\n" for line in (*head, *lines))
+        self._file.append(text.encode())
+        self._is_new = False
 
     def _stamp(self, row: int) -> str:
         moment = datetime.fromtimestamp((self._session.open + row) * 60, UTC)
         return moment.isoformat().replace("+00:00", "Z")
 
     def _read(self) -> None:
-        """Take up the file; a minute whose last line was cut off is removed, its bars come again.
-
-        Who decides on a minute has had all of it on disk, so nobody decided on that one.
-        """
-        if not self._path.exists():
-            return
-        text = self._path.read_bytes()
-        whole = text[: text.rfind(b"\n") + 1]
-        if len(whole) < len(text):
-            whole = _without_its_last_minute(whole)
-            os.truncate(self._path, len(whole))
+        """Take up the file."""
+        whole = self._file.read()
+        self._is_new = not whole
         lines = list(csv.reader(whole.decode().splitlines()))
         for number, line in enumerate(lines[1:], 2):
             try:
@@ -201,7 +182,7 @@ class SessionBars:
                 opened, high, low, close, volume = map(float, numbers)
             except ValueError as error:
                 raise BadInput(
-                    f"{self._path}, line {number}, was changed by something else ({error}); "
+                    f"{self._file.place}, line {number}, was changed by something else ({error}); "
                     "restore it, or move the run's folder away and start anew"
                 ) from error
             if symbol in self._taken:
@@ -209,11 +190,3 @@ class SessionBars:
                 self._taken[symbol].append((row, values))
                 self._used[symbol, row] = values
             self.next_row = max(self.next_row, row + 1)
-
-
-def _without_its_last_minute(text: bytes) -> bytes:
-    lines = text.splitlines(keepends=True)
-    stamps = [line.split(b",")[1:2] for line in lines]
-    while len(lines) > 1 and stamps[len(lines) - 1] == stamps[-1]:
-        lines.pop()
-    return b"".join(lines)

@@ -20,16 +20,20 @@ from advisor.bootstrap import Advisers, ReplayOptions, advisers, make_lanes
 from advisor.control import Control
 from advisor.cycle import CycleDependencies, dependencies
 from advisor.gates import open_gates
+from advisor.halting import obey
 from advisor.keeping import Keeping
 from advisor.lanes import Lane, TradingDay
 from advisor.ledgers import open_ledger
+from advisor.live.apart import Apart, AtBroker, NoStream
 from advisor.live.clock import LiveClock
+from advisor.live.elsewhere import Bystander
 from advisor.live.feed import LiveFeed
 from advisor.live.freshness import WhileFresh
 from advisor.live.history import History, fetched
+from advisor.live.kept_bars import BarsFile, LocalBars
 from advisor.live.loop import Crew, LiveSession, Parts
 from advisor.live.minutes import SessionBars
-from advisor.live.standing import adopt_equity, enter_run, take_over
+from advisor.live.standing import adopt_equity, enter_run, run_of, take_over
 from advisor.live.telling import Telling
 from advisor.morning_bars import MorningBars
 from advisor.news import open_news
@@ -49,6 +53,8 @@ from tools.errors import BookMismatch, NoData, Rejected
 from tools.market.alpaca import AlpacaBars
 from tools.market.alpaca_stream import AlpacaBarStream
 from tools.notify import Alerts, open_channels
+from tools.ports import BarStream
+from tools.secrets import Secrets
 from tools.store.store import Store
 
 Mode = Literal["dry", "paper", "live"]
@@ -93,6 +99,7 @@ class Opening:
     clock: LiveClock
     stop: threading.Event
     say: Callable[[str], None]
+    apart: Apart | None = None
 
     @contextmanager
     def open(self) -> Iterator[LiveSession]:
@@ -102,13 +109,9 @@ class Opening:
         """
         request, settings, clock = self.request, self.settings, self.clock
         with ExitStack() as stack:
-            alerts = Alerts(open_channels(settings.alerts, self.environment), settings.alert_limits)
-            stack.callback(alerts.close)
-            telling = Telling(self.say, alerts.tell)
+            telling = self._telling(stack)
             account = self._account(stack)
-            request.folder.mkdir(parents=True, exist_ok=True)
-            place = settings.ledger.url or request.folder / LEDGER
-            store = stack.enter_context(open_ledger(place, settings, read_only=False))
+            store = self._store(stack)
             run_id = enter_run(
                 store, request.mode, account.number if account else "", request.symbols,
                 self.options, settings, self.session.date,
@@ -127,10 +130,12 @@ class Opening:
                     clock=clock, watch=steps.tell,
                 )
             )  # fmt: skip
+            if self.apart is not None:
+                chosen = self.apart.advisers(chosen, run_id, clock, settings)
             chosen.kept.begin(run_id, to_minute(clock.now()))
             self._prepare(store, run_id, chosen, morning)
             bars = SessionBars(
-                request.folder / "bars", self.session, morning.calendar, morning.minutes, settings
+                self._bars_file(), self.session, morning.calendar, morning.minutes, settings
             )
             telemetry = stack.enter_context(
                 open_telemetry(settings.telemetry, run_id, store, clock)
@@ -157,7 +162,7 @@ class Opening:
                     ),
                     deps=deps,
                     ledger=store,
-                    control=Control(request.folder),
+                    control=self.apart.control if self.apart else Control(request.folder),
                     take_up=lambda: self._crew(store, deps, chosen, account, telling),
                     updates=self._updates(stack),
                     quotes=archive if settings.live.quotes else None,
@@ -167,6 +172,63 @@ class Opening:
                 clock,
                 self.stop,
             )
+
+    @contextmanager
+    def at_the_broker(self) -> Iterator[AtBroker | None]:
+        """The run's orders without its minutes, for whoever sends or watches them beside it.
+
+        None where there is no such run yet, or no account. Raises what `open` raises.
+        """
+        with ExitStack() as stack:
+            telling = self._telling(stack)
+            account = self._account(stack)
+            store = self._store(stack)
+            request = self.request
+            if account is None:
+                yield None
+                return
+            run_id = run_of(
+                store, request.mode, account.number, request.symbols, self.options, self.settings
+            )
+            if run_id is None:
+                yield None
+                return
+            telemetry = stack.enter_context(
+                open_telemetry(self.settings.telemetry, run_id, store, self.clock)
+            )
+            deps = dependencies(run_id, self.settings, store, telemetry)
+            beside = Advisers(None, None, Bystander())
+            crew = self._crew(store, deps, beside, account, telling, hands_over=False)
+            assert crew.trading is not None
+            control = self.apart.control if self.apart else Control(self.request.folder)
+
+            def obeyed(now: datetime) -> None:
+                symbols, rules = self.request.symbols, deps.rules
+                obey(control, crew.lanes[:1], symbols, rules, store, run_id, now)
+
+            yield AtBroker(crew.lanes[0], crew.trading, obeyed)
+
+    def _telling(self, stack: ExitStack) -> Telling:
+        settings = self.settings
+        channels = open_channels(settings.alerts, self.environment, settings.aws)
+        alerts = Alerts(channels, settings.alert_limits)
+        stack.callback(alerts.close)
+        return Telling(self.say, alerts.tell)
+
+    def _store(self, stack: ExitStack) -> Store:
+        """The ledger, as its only writer."""
+        self.request.folder.mkdir(parents=True, exist_ok=True)
+        place = self.settings.ledger.url or self.request.folder / LEDGER
+        known = self.environment if isinstance(self.environment, Secrets) else None
+        return stack.enter_context(
+            open_ledger(place, self.settings, read_only=False, secrets=known)
+        )
+
+    def _bars_file(self) -> BarsFile:
+        """Where the session's bars are kept."""
+        if self.apart is not None:
+            return self.apart.bars(self.session.date)
+        return LocalBars(self.request.folder / "bars" / f"{self.session.date}.csv")
 
     def _account(self, stack: ExitStack) -> "_Account | None":
         """The account, locked; None for a dry session."""
@@ -198,6 +260,9 @@ class Opening:
     def _morning(self, archive: AlpacaBars, telling: Telling) -> MorningBars:
         """What is known before the session, from the given bars or from those that are fetched."""
         request = self.request
+        known = self.apart.mornings if self.apart else {}
+        if self.session.date in known:
+            return known[self.session.date]
 
         def tell(text: str) -> None:
             telling.say(text, self.clock.now())
@@ -212,6 +277,8 @@ class Opening:
         morning = history.morning(request.symbols, self.session, self.settings)
         for note in morning.notes:
             tell(f"note: {note}")
+        known.clear()
+        known[self.session.date] = morning
         return morning
 
     def _prepare(self, store: Store, run_id: str, chosen: Advisers, morning: MorningBars) -> None:
@@ -222,8 +289,10 @@ class Opening:
         opening = [*morning.morning.snapshots, *open_day(chosen, morning.morning)]
         store.commit_cycle(run_id, MARKET_LANE, None, opening, None)
 
-    def _stream(self, stack: ExitStack) -> AlpacaBarStream:
+    def _stream(self, stack: ExitStack) -> BarStream:
         settings = self.settings
+        if self.apart is not None:
+            return NoStream()
         stream = AlpacaBarStream(
             self.environment, self.request.symbols, feed=settings.live.feed,
             url=settings.broker.bar_stream_url,
@@ -234,7 +303,7 @@ class Opening:
 
     def _updates(self, stack: ExitStack) -> OrderUpdates | None:
         mode = self.request.mode
-        if mode == "dry":
+        if mode == "dry" or self.apart is not None:
             return None
         url = self.settings.broker.order_stream_url
         updates = OrderUpdates(self.environment, mode=mode, url=url)
@@ -249,6 +318,8 @@ class Opening:
         chosen: Advisers,
         account: "_Account | None",
         telling: Telling,
+        *,
+        hands_over: bool = True,
     ) -> Crew:
         """The lanes as the ledger has them, and the broker's side of the one that trades."""
         lanes = self._lanes(store, deps.run_id, chosen, account, telling)
@@ -261,6 +332,7 @@ class Opening:
             lanes[0], self.request.symbols, deps.rules, deps.ledger or store, deps.run_id, broker,
             limits=self.settings.broker_limits, expected_bps=self.settings.fills.slippage_bps,
             unknown=self.settings.broker.unknown, alert=telling.matter,
+            hand_over=self.apart.hand_over if self.apart and hands_over else None,
         )  # fmt: skip
         return Crew(lanes, trading)
 

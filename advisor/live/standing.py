@@ -44,14 +44,11 @@ def enter_run(
             f"the folder holds a run of another kind ({', '.join(sorted(others))}, this one is "
             f"{kind}); choose another --out"
         )
-    parts = [
-        kind, account, list(symbols), settings.config_hash(), code_version(),
-        options.analyst, options.validation, options.premarket,
-    ]  # fmt: skip
-    if runs and runs[-1].run_id == _name(parts, runs[:-1]):
-        return runs[-1].run_id
+    run_id = run_of(store, kind, account, symbols, options, settings)
+    if run_id is not None:
+        return run_id
     _refuse_to_leave(store, runs, today)
-    run_id = _name(parts, runs)
+    run_id = _name(_parts(kind, account, symbols, options, settings), runs)
     store.start_run(
         run_id,
         kind=kind,
@@ -60,6 +57,29 @@ def enter_run(
         config_json=msgspec.json.encode(settings.deciding(), order="deterministic").decode(),
     )
     return run_id
+
+
+def run_of(
+    store: Store,
+    kind: str,
+    account: str,
+    symbols: Sequence[str],
+    options: ReplayOptions,
+    settings: Settings,
+) -> str | None:
+    """The account's run that goes on under these settings and this code; None when none does."""
+    runs = store.runs()
+    parts = _parts(kind, account, symbols, options, settings)
+    return runs[-1].run_id if runs and runs[-1].run_id == _name(parts, runs[:-1]) else None
+
+
+def _parts(
+    kind: str, account: str, symbols: Sequence[str], options: ReplayOptions, settings: Settings
+) -> list[object]:
+    return [
+        kind, account, list(symbols), settings.config_hash(), code_version(),
+        options.analyst, options.validation, options.premarket,
+    ]  # fmt: skip
 
 
 def _name(parts: Sequence[object], before: Sequence[Run]) -> str:

@@ -31,7 +31,7 @@ from quant_core.grid import Grid
 from quant_core.types import Fill, RiskChange
 from tools.errors import Ambiguous, BookMismatch, Transient
 from tools.notify.alerts import Alert, Severity
-from tools.outbox import OutboxRow, Purpose
+from tools.outbox import OutboxRow, Purpose, Sending
 from tools.ports import Broker, Ledger
 
 KINDS = {DISAGREE: "mismatch", FAILING: "broker", SLIPPED: "slippage"}  # of alerts
@@ -54,11 +54,14 @@ class Trading:
         expected_bps: float,
         unknown: Policy = "report",
         alert: Callable[[Alert], None] = lambda _: None,
+        hand_over: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         """`symbols` in desk order; `unknown` is the policy for what was not sent from here.
 
-        `expected_bps` is the slippage that an entry may be expected to have.
+        `expected_bps` is the slippage that an entry may be expected to have. `hand_over` is given
+        the ids that `send` would send, for another process to send them.
         """
+        self._hand_over = hand_over
         self._broker = WatchedBroker(broker, limits.breaker_failures, limits.breaker_seconds)
         broker = self._broker
         self._limits, self._worst_bps = limits, limits.max_slippage_multiple * expected_bps
@@ -93,7 +96,19 @@ class Trading:
 
     def send(self, now: datetime) -> bool:
         """Send what was decided; False when the broker did not answer to all of it."""
-        return self._step(now, self._sender.send)
+        if self._hand_over is None:
+            return self._step(now, self._sender.send)
+        self._book.take_up()
+        pending = [row for row in self._book.rows.values() if row.state is Sending.PENDING]
+        pending.sort(key=lambda one: (one.decided_at, one.client_order_id))
+        if pending:
+            self._hand_over([row.client_order_id for row in pending])
+        return True
+
+    def state_of(self, client_order_id: str) -> OutboxRow | None:
+        """Where an order stands; None when the ledger does not know it."""
+        self._book.take_up()
+        return self._book.rows.get(client_order_id)
 
     def leave(self, now: datetime) -> bool:
         """As `settle` without sending entries, before the process ends; True when all is at rest.

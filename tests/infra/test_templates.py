@@ -146,6 +146,7 @@ def able(action: str, target: str) -> set[str]:
 def test_only_the_cycle_asks_for_orders_and_only_the_executor_takes_them() -> None:
     assert able("sqs:SendMessage", "TradeQueue") == {"LiveCycle"}
     assert able("sqs:ReceiveMessage", "TradeQueue") == {"TradeExecutor"}
+    assert able("sqs:SendMessage", "TradeDeadLetters") == {"TradeExecutor"}
     assert able("sqs:SendMessage", "WebhookQueue") == {"Webhook"}
     assert able("sqs:ReceiveMessage", "WebhookQueue") == {"LiveCycle"}
     assert able("lambda:InvokeFunction", "MarketAnalysisFunction") == {"LiveCycle"}
@@ -156,7 +157,9 @@ def test_what_the_internet_reaches_has_no_keys_of_the_broker() -> None:
     assert brokers == {"Premarket", "LiveCycle", "TradeExecutor", "PositionMonitor"}
     assert able("secretsmanager:GetSecretValue", "WebhookSecret") == {"Webhook"}
     assert "Webhook" not in able("secretsmanager:GetSecretValue", "DatabaseSecret")
-    assert able("s3:PutObject", "ArchiveBucket") == {"Premarket", "Nightly"}
+    assert able("s3:PutObject", "ArchiveBucket") == {
+        "Premarket", "LiveCycle", "MarketAnalysis", "Nightly"
+    }  # fmt: skip
 
 
 def test_data_are_encrypted_private_and_kept() -> None:
@@ -242,7 +245,7 @@ def minutes(function: str) -> set[tuple[int, int]]:
 
 
 def test_the_cycle_is_started_every_minute_from_the_open_to_the_close() -> None:
-    first, last = 9 * 60 + 30, 16 * 60
+    first, last = 9 * 60 + 30, 16 * 60 + 2
     assert minutes("LiveCycle") == {divmod(m, 60) for m in range(first, last + 1)}
     assert minutes("Premarket") == {(8, 30)}
     assert minutes("LiveCycle") < minutes("PositionMonitor")

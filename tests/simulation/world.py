@@ -16,6 +16,7 @@ from advisor.control import Control
 from advisor.cycle import dependencies
 from advisor.lanes import Lane, TradingDay
 from advisor.live.feed import LiveFeed
+from advisor.live.kept_bars import LocalBars
 from advisor.live.loop import Crew, LiveSession, Parts
 from advisor.live.minutes import SessionBars
 from advisor.live.telling import Telling
@@ -205,7 +206,9 @@ class World:
         ledger = cast(Any, FailingLedger(self.store, self.fate))
         deps = dependencies(RUN, self.settings, ledger)
         calendar, history = self.history
-        bars = FailingBars(self.folder, self.day.session, calendar, history, self.settings)
+        bars = FailingBars(
+            LocalBars(self.folder / "bars.csv"), self.day.session, calendar, history, self.settings
+        )
         bars.fate = self.fate
         clock = cast(Any, self)
         parts = Parts(

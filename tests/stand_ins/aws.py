@@ -48,18 +48,24 @@ class Front:
                 asked = urllib.request.Request(
                     behind + self.path, body or None, dict(self.headers), method=self.command
                 )
+                tag = None
                 try:
                     with urllib.request.urlopen(asked) as answer:
                         found = answer.status, answer.headers["content-type"], answer.read()
+                        tag = answer.headers["etag"]
                 except urllib.error.HTTPError as error:
                     found = error.code, error.headers["content-type"], error.read()
                 if fault:
                     self.close_connection = True
                     return
-                self._answer(*found)
+                self._answer(*found, tag)
 
-            def _answer(self, status: int, kind: str | None, body: bytes) -> None:
+            def _answer(
+                self, status: int, kind: str | None, body: bytes, tag: str | None = None
+            ) -> None:
                 self.send_response(status)
+                if tag:
+                    self.send_header("etag", tag)
                 self.send_header("content-type", kind or "text/plain")
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()

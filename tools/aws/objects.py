@@ -48,10 +48,10 @@ class Objects:
     def put(
         self, key: str, body: bytes, content_type: str, *, unless_changed: str | None = None,
         new: bool = False,
-    ) -> None:  # fmt: skip
-        """Write an object whole. Changed when its tag is another one, or when it is there at all.
+    ) -> str:  # fmt: skip
+        """Write an object whole; gives its tag. Changed when its tag is another one already.
 
-        The second is asked for by `new`. Raises Transient, NotConfigured, NoData or Rejected.
+        `new`: or when it is there at all. Raises Transient, NotConfigured, NoData or Rejected.
         """
         from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
@@ -64,17 +64,17 @@ class Objects:
         if new:
             asking["IfNoneMatch"] = "*"
 
-        def write() -> bool:
+        def write() -> str:
             try:
-                self._client.put_object(**asking)
+                return str(self._client.put_object(**asking)["ETag"])
             except ClientError as error:
                 if code_of(error) in ("PreconditionFailed", "ConditionalRequestConflict", "412"):
-                    return False
+                    return ""
                 raise
-            return True
 
-        if not asked(f"writing {self.place(key)}", write):
-            raise Changed(self.place(key))
+        if tag := asked(f"writing {self.place(key)}", write):
+            return tag
+        raise Changed(self.place(key))
 
     def get(self, key: str) -> Stored:
         """An object; NoData when it is not there."""
@@ -96,6 +96,13 @@ class Objects:
             if isinstance(cause, ClientError) and code_of(cause) in ("NoSuchKey", "404"):
                 return None
             raise
+
+    def remove(self, key: str) -> None:
+        """Take an object away; nothing happens where there is none."""
+        asked(
+            f"removing {self.place(key)}",
+            lambda: self._client.delete_object(Bucket=self.bucket, Key=self._key(key)),
+        )
 
     def names(self, below: str = "") -> list[str]:
         """The keys of the objects below one, in order, without the prefix."""

@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, Text, create_engine, event, make
 from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 from sqlalchemy.types import TypeEngine
 
-from tools.errors import AdvisorError, BadInput, NotConfigured, Transient
+from tools.errors import AdvisorError, BadInput, NotConfigured, Occupied, Transient
 from tools.store import postgresql
 from tools.store.postgresql import Access
 
@@ -133,7 +133,7 @@ def hold_writer(engine: Engine) -> Writer:
 
     The lock is the database's own, so it goes with a process that dies: an advisory lock on
     PostgreSQL; on SQLite an exclusive transaction in a file of its own (`<name>-writer`), which
-    leaves the ledger itself open to readers. BadInput when another process has it.
+    leaves the ledger itself open to readers. Occupied when another process has it.
     """
     if engine.dialect.name == POSTGRESQL:
         session = postgresql.writer(engine, place(engine))
@@ -158,7 +158,7 @@ def hold_writer(engine: Engine) -> Writer:
 
 
 def _second_writer(engine: Engine) -> AdvisorError:
-    return BadInput(
+    return Occupied(
         f"another process is writing the ledger {place(engine)}; "
         "stop it first, or open the ledger for reading only"
     )

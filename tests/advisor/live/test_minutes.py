@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from advisor.live.kept_bars import LocalBars
 from advisor.live.minutes import SessionBars
 from quant_core.bars import BarSeries
 from quant_core.calendar import to_datetime, xnys
@@ -30,7 +31,8 @@ def history() -> tuple[BarSeries, ...]:
 
 def taken_up(folder: Path) -> SessionBars:
     assert SESSION is not None
-    return SessionBars(folder, SESSION, CALENDAR, history(), SETTINGS)
+    file = LocalBars(folder / f"{SESSION.date}.csv")
+    return SessionBars(file, SESSION, CALENDAR, history(), SETTINGS)
 
 
 def bar(symbol: str, row: int, values: tuple[float, ...] = GOOD) -> LiveBar:

@@ -1,0 +1,195 @@
+"""Alerts of TradingView: a chart's confluence as a webhook sends it, checked before it is believed.
+
+TradingView sends no headers of ours, so the passphrase is in the body; it is compared in constant
+time. Every alert has a nonce (a repetition is known by it) and the time of its bar, which must be
+recent. Nine components, each from -1 to +1, and a score from -10 to +10 say what the chart's
+indicators see; a raw price in such a field is a wiring error of the alert's text, and is told as
+one. Nothing of an alert orders anything.
+"""
+
+import hashlib
+import hmac
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any, Literal, get_args
+
+from tools.errors import BadInput, Rejected
+
+MOST_BYTES = 16_384
+OLDEST = timedelta(minutes=5)  # as long as a FIFO queue knows repetitions
+AHEAD = timedelta(minutes=1)  # a bar's time may be its close, and clocks differ
+MOST_TARGETS = 5
+COMPONENTS = (
+    "cloud", "supertrend", "adx_wave", "adaptive_bands", "momentum", "rsi_divergence",
+    "volume_delta", "market_structure", "pullback_grid",
+)  # fmt: skip
+Grade = Literal["A+", "A", "B+", "B"]
+Direction = Literal["long", "short"]
+_FIELDS = {
+    "passphrase", "nonce", "symbol", "time", "direction", "grade", "score", "confidence", "entry",
+    "stop", "targets", "components",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartAlert:
+    """One alert. `time` is its bar's; `components` are named by COMPONENTS, each in [-1, 1]."""
+
+    nonce: str
+    symbol: str
+    time: datetime
+    direction: Direction
+    grade: Grade
+    score: float
+    confidence: float
+    entry: float
+    stop: float
+    targets: tuple[float, ...]
+    components: dict[str, float]
+
+    @property
+    def id(self) -> str:
+        """What is the same for a repetition, and for nothing else."""
+        return hashlib.sha256(f"{self.symbol} {self.nonce}".encode()).hexdigest()[:32]
+
+
+def read_alert(body: bytes, passphrase: str, now: datetime) -> ChartAlert:
+    """A checked alert; Rejected for a wrong passphrase, BadInput for anything else that is wrong.
+
+    No message repeats the passphrase.
+    """
+    if len(body) > MOST_BYTES:
+        raise BadInput(f"the alert has {len(body):,} bytes; at most {MOST_BYTES:,} are read")
+    try:
+        given = json.loads(body.decode("utf-8"), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise BadInput("the alert is not JSON in UTF-8; see the alert's message box") from error
+    if not isinstance(given, dict):
+        raise BadInput("the alert is no JSON object")
+    said = given.get("passphrase")
+    told = said.encode() if isinstance(said, str) else b""
+    if not hmac.compare_digest(told, passphrase.encode()):
+        raise Rejected("the passphrase is missing or wrong")
+    unknown, missing = set(given) - _FIELDS, _FIELDS - set(given)
+    if unknown or missing:
+        what = f"lacks {', '.join(sorted(missing))}" if missing else ""
+        what += " and " if missing and unknown else ""
+        what += f"has the unknown {', '.join(sorted(unknown))[:200]}" if unknown else ""
+        raise BadInput(f"the alert {what}")
+    alert = ChartAlert(
+        nonce=_text(given, "nonce", 8, 64),
+        symbol=_text(given, "symbol", 1, 12).upper(),
+        time=_time(given["time"], now),
+        direction=_one_of(given, "direction", get_args(Direction)),
+        grade=_one_of(given, "grade", get_args(Grade)),
+        score=_within(given["score"], "score", 10.0, signed=True),
+        confidence=_within(given["confidence"], "confidence", 100.0, signed=False),
+        entry=_price(given["entry"], "entry"),
+        stop=_price(given["stop"], "stop"),
+        targets=_targets(given["targets"]),
+        components=_components(given["components"]),
+    )
+    _in_order(alert)
+    return alert
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _text(given: Mapping[str, Any], name: str, least: int, most: int) -> str:
+    value = given[name]
+    plain = isinstance(value, str) and value.isascii()
+    if not plain or not all(c.isalnum() or c in ".-_" for c in value):
+        raise BadInput(f"{name} must be letters, digits, dots and dashes")
+    if not least <= len(value) <= most:
+        raise BadInput(f"{name} has {len(value)} characters; it must have {least} to {most}")
+    return str(value)
+
+
+def _one_of(given: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> Any:
+    if given[name] not in choices:
+        raise BadInput(f"{name} is {str(given[name])[:40]!r}; it must be {', '.join(choices)}")
+    return given[name]
+
+
+def _time(value: Any, now: datetime) -> datetime:
+    """The bar's time: ISO 8601 (TradingView's {{time}}) or epoch milliseconds."""
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise TypeError
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+        else:
+            moment = datetime.fromtimestamp(value / 1000, UTC)
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        raise BadInput(f"time is {str(value)[:40]!r}; write {{{{time}}}}") from error
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    age = now - moment
+    if age > OLDEST:
+        raise BadInput(
+            f"the bar is {age.total_seconds() / 60:.0f} minutes old; alerts count for "
+            f"{OLDEST.total_seconds() / 60:.0f}"
+        )
+    if age < -AHEAD:
+        raise BadInput(f"the bar's time {moment.isoformat()} lies ahead")
+    return moment
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadInput(f"{name} is {str(value)[:40]!r}; it must be a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise BadInput(f"{name} is no finite number")
+    return number
+
+
+def _within(value: Any, name: str, most: float, *, signed: bool) -> float:
+    number, least = _number(value, name), -most if signed else 0.0
+    if not least <= number <= most:
+        raise BadInput(f"{name} is {number:g}; it must lie in {least:g} to {most:g}")
+    return number
+
+
+def _price(value: Any, name: str) -> float:
+    number = _number(value, name)
+    if not 0.0 < number < 1e9:
+        raise BadInput(f"{name} is {number:g}; it must be a price")
+    return number
+
+
+def _targets(value: Any) -> tuple[float, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_TARGETS:
+        raise BadInput(f"targets must be a list of 1 to {MOST_TARGETS} prices")
+    return tuple(_price(one, f"targets[{n}]") for n, one in enumerate(value))
+
+
+def _components(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict) or set(value) != set(COMPONENTS):
+        raise BadInput(f"components must be exactly {', '.join(COMPONENTS)}")
+    found = {}
+    for name in COMPONENTS:
+        number = _number(value[name], f"components.{name}")
+        if abs(number) > 1.0:
+            raise BadInput(
+                f"components.{name} is {number:g}, and a component lies in -1 to +1: this looks "
+                "like a raw price; wire the component's own output into the alert, not its plot"
+            )
+        found[name] = number
+    return found
+
+
+def _in_order(alert: ChartAlert) -> None:
+    side = 1 if alert.direction == "long" else -1
+    steps = [side * one for one in (alert.stop, alert.entry, *alert.targets)]
+    if any(after <= before for before, after in pairwise(steps)):
+        order = "below the entry and targets rise" if side > 0 else "above it and targets fall"
+        raise BadInput(f"for a {alert.direction} the stop lies {order}")
