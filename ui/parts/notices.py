@@ -29,11 +29,11 @@ def notice(tone: str, title: str, body: str, command: str = "") -> str:
     lines = f"<pre>{words.text(command)}</pre>" if command else ""
     return (
         f'<div class="a-notice {tone}" role="status"><b>{words.text(title)}</b>'
-        f"{_with_commands(body)}{lines}</div>"
+        f"{with_commands(body)}{lines}</div>"
     )
 
 
-def _with_commands(body: str) -> str:
+def with_commands(body: str) -> str:
     """A text in which what stands between backticks is shown as what one types."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", words.text(body))
 

@@ -37,12 +37,12 @@ def _components(found: schemas.Health, age: float) -> str:
         (
             f"<b>{words.plain_words(one.name)}</b>",
             html.chip(one.state.replace("_", " "), _TONES[one.state]),
-            words.text(one.detail),
+            notices.with_commands(one.detail),
         )
         for one in found.components
     ]
     when = f"{words.span(age)} ago" if age else words.clock(found.time)
-    return html.table(("Part", "State", "Detail"), rows) + (
+    return html.table(("Part", "State", "Detail"), rows, stack=True) + (
         f'<p class="small soft">Asked {when}. “not configured” is no fault.</p>'
     )
 
