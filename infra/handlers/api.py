@@ -6,6 +6,7 @@ that a caller sends past it is taken off. Streams are not served: a function's a
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -46,6 +47,11 @@ class Api:
     def __init__(self, given: Given | None = None) -> None:
         """Cold: nothing is read before the first call."""
         self._given = given or Given()
+        self._open = ExitStack()
+
+    def close(self) -> None:
+        """Let go of the ledger, which a warm function keeps open."""
+        self._open.close()
 
     def __call__(self, event: Any, context: Context) -> dict[str, Any]:
         """A request by API Gateway, of a REST or an HTTP API."""
@@ -74,7 +80,7 @@ class Api:
         given = self._given
         settings = given.settings
         provide_keys(settings, model=False)
-        store = open_ledger(given.ledger, settings, secrets=given.secrets)
+        store = self._open.enter_context(open_ledger(given.ledger, settings, secrets=given.secrets))
         view = LedgerView(Pages(store))
         parts = Parts(
             view=view,

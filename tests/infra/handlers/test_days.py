@@ -88,6 +88,7 @@ def _asked(cloud: Cloud) -> None:
     assert api(request("/api/stream"), Context())["statusCode"] == 501
     with pytest.raises(BadInput, match="no request of API Gateway"):
         api({"Records": []}, Context())
+    api.close()
 
 
 def test_days_without_a_session_are_quiet(cloud: Cloud) -> None:
