@@ -154,6 +154,7 @@ class SessionBars:
             file=np.zeros(len(rows), np.int64),
             row=np.arange(2, len(rows) + 2),
             files=(self._file.place,),
+            feed=self._settings.live.feed,
         )  # fmt: skip
 
     # The file

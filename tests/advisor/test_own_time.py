@@ -124,7 +124,7 @@ def test_a_paced_recording_with_slow_answers_replays_to_the_same_bytes(tmp_path:
     advised = recorded.lanes["advised"]
     slow, *others = advised.analyses
     assert slow.applies_from is not None
-    assert slow.applies_from > loop.session_open + timedelta(minutes=7)
+    assert slow.applies_from >= loop.session_open + timedelta(minutes=7)
     assert Status.DEGRADED in {one.status for one in others}
     verdicts = [one.verdict for one in advised.decisions if one.verdict]
     assert verdicts[0].status is Status.DEGRADED

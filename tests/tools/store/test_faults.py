@@ -212,7 +212,7 @@ def test_another_process_that_writes_is_refused(path: Path) -> None:
     with Store.open(path):
         second = subprocess.run(attempt, cwd=ROOT, capture_output=True, text=True, check=False)
     assert second.returncode == 1
-    assert "BadInput: another process is writing the ledger" in second.stderr
+    assert "Occupied: another process is writing the ledger" in second.stderr
     assert subprocess.run(attempt, cwd=ROOT, check=False).returncode == 0
 
 
