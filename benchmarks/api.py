@@ -67,7 +67,7 @@ def figures() -> Iterator[Figure]:
                 yield Figure(f"API {name}, median", measured["p50"], "ms", "-")
                 # Unlike a wait it does not depend on who else uses the machine.
                 yield Figure(f"API {name}, processor time a request", spent, "ms", "< 2.5")
-            spent = sorted(_asked(port, one) for one in QUESTIONS for _ in range(5))
+            spent = sorted(_asked(port, one) for one in QUESTIONS for _ in range(4))
             yield Figure(
                 "API /api/chat, 100,000 trades, median", spent[len(spent) // 2], "ms", "< 200"
             )
