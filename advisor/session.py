@@ -89,16 +89,15 @@ def enter(lane: Lane, day: TradingDay, settings: Settings) -> None:
     if lane.grant is not None:
         lane.authority = lane.grant(len(lane.daily_returns))
     cap = settings.stdev.atr_percentile_cap
+    symbols = [snapshot.symbol for snapshot in day.snapshots]
     open_session(
         lane.desk,
         htf_trend=np.array([snapshot.htf_trend for snapshot in day.snapshots]),
         armable=np.array([_armable(snapshot, cap) for snapshot in day.snapshots]),
         average_volume=np.array([snapshot.average_volume for snapshot in day.snapshots]),
         cvar_95=cvar_95(np.array(lane.daily_returns))[0],
-        sector=sectors(settings, [snapshot.symbol for snapshot in day.snapshots]),
-        earnings=earnings(settings, [snapshot.symbol for snapshot in day.snapshots], [day.session])[
-            0
-        ],
+        sector=sectors(settings, symbols),
+        earnings=earnings(settings, symbols, [day.session])[0],
     )
 
 

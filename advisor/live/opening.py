@@ -162,7 +162,7 @@ class Opening:
                     ),
                     deps=deps,
                     ledger=store,
-                    control=self.apart.control if self.apart else Control(request.folder),
+                    control=self._control(),
                     take_up=lambda: self._crew(store, deps, chosen, account, telling),
                     updates=self._updates(stack),
                     quotes=archive if settings.live.quotes else None,
@@ -200,7 +200,7 @@ class Opening:
             beside = Advisers(None, None, Bystander())
             crew = self._crew(store, deps, beside, account, telling, hands_over=False)
             assert crew.trading is not None
-            control = self.apart.control if self.apart else Control(self.request.folder)
+            control = self._control()
 
             def obeyed(now: datetime) -> None:
                 symbols, rules = self.request.symbols, deps.rules
@@ -223,6 +223,10 @@ class Opening:
         return stack.enter_context(
             open_ledger(place, self.settings, read_only=False, secrets=known)
         )
+
+    def _control(self) -> Control:
+        """What a person wants of the session."""
+        return self.apart.control if self.apart else Control(self.request.folder)
 
     def _bars_file(self) -> BarsFile:
         """Where the session's bars are kept."""
