@@ -8,8 +8,6 @@ import typer
 from advisor.commands.output import console, print_json
 
 if TYPE_CHECKING:
-    from tools.errors import BadInput
-    from tools.news.alpaca import SCHEME
     from tools.news.feeds import Feed
 
 app = typer.Typer(help="News: fetch RSS and Atom feeds into a file for --news.")
@@ -63,6 +61,8 @@ def fetch(
 
 def _feed(text: str) -> "Feed":
     """A feed as it is named on the command line."""
+    from tools.errors import BadInput
+    from tools.news.alpaca import SCHEME
     from tools.news.feeds import Feed
 
     if text.startswith(SCHEME):

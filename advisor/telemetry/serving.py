@@ -18,7 +18,7 @@ from tools.store.store import Store
 try:
     from prometheus_client import CollectorRegistry, start_http_server
 except ModuleNotFoundError as missing:
-    raise NotConfigured("metrics need prometheus_client: pip install -e '.[api]'") from missing
+    raise NotConfigured("prometheus_client is missing: pip install -e '.[live,api]'") from missing
 
 
 @contextmanager

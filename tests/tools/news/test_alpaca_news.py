@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from advisor.cli import app
 from advisor.feeds import fetcher, poll_feeds
 from advisor.settings import Settings
 from tests.stand_ins.alpaca import KEY, SECRET, AlpacaStandIn, Fault, alpaca_stand_in
+from tools.errors import BadInput
 from tools.news.feeds import Feed
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
@@ -62,3 +65,16 @@ def test_what_is_no_headline_is_refused_by_name_and_a_silent_server_is_named(
     assert [(one.row, one.reason) for one in found.rejections] == [(5, "no_title")]
     server.faults.append(Fault(method="GET", kind="status"))
     assert "Alpaca answered 503" in poll(server, tmp_path, NOW).failure
+
+
+def test_the_command_fetches_symbols_and_refuses_none(
+    server: AlpacaStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADVISOR_BROKER__DATA_URL", server.url)
+    server.news = [item(9, 0, updated_at="2999-01-01T00:00:00Z")]
+    place = ["--out", str(tmp_path)]
+    done = CliRunner().invoke(app, ["news", "fetch", "alpaca:nvda,AMD", *place])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "news.jsonl").is_file()
+    refused = CliRunner().invoke(app, ["news", "fetch", "alpaca:", *place])
+    assert isinstance(refused.exception, BadInput)
