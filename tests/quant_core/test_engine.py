@@ -501,6 +501,11 @@ class Auditor:
         self.marks: dict[str, float] = {}
         self.trades_of = dict.fromkeys(self.symbols, 0)
         self.machines = {symbol: Machine() for symbol in self.symbols}
+        trends = np.broadcast_to(day.trend, len(self.symbols)).tolist()
+        self.snapshots = {
+            symbol: replace(READY, htf_trend=trend)
+            for symbol, trend in zip(self.symbols, trends, strict=True)
+        }
         self.advice = ((1.0, 1.0, 1.0, 1.0), 0)
         clock = session_clock(day.session, StdevParameters())
         self.flat = 195 if day.session.minutes < 390 else FLAT
@@ -534,9 +539,10 @@ class Auditor:
     def minute(self, row: int, events: list[DomainEvent]) -> None:
         self.ordered = 0
         self.moment = to_datetime(self.day.session.open + row)
-        expected = [self.enter(row, symbol) for symbol in self.bars(row)]
-        expected += [self.leave(row, symbol) for symbol in self.bars(row)]
-        self.marks |= {symbol: self.cell("close", row, symbol) for symbol in self.bars(row)}
+        bars = self.bars(row)
+        expected = [self.enter(row, symbol) for symbol in bars]
+        expected += [self.leave(row, symbol) for symbol in bars]
+        self.marks |= {symbol: self.cell("close", row, symbol) for symbol in bars}
         self.equity = self.worth()
         stopped = self.judge()
         changes = [event for event in events if isinstance(event, RiskChange)]
@@ -549,7 +555,8 @@ class Auditor:
         assert [(f.symbol, f.reason, f.side, f.quantity, f.price) for f in fills] == [
             (*line[:4], pytest.approx(line[4], rel=1e-12)) for line in expected if line
         ]
-        assert float(self.desk.account["equity"][0]) == pytest.approx(self.equity, rel=1e-11)
+        equity = float(self.desk.account["equity"][0])
+        assert math.isclose(equity, self.equity, rel_tol=1e-11), (equity, self.equity)
         for symbol, slot in zip(self.symbols, self.desk.slots, strict=True):
             shares = self.held[symbol].shares if symbol in self.held else 0
             assert slot["quantity"] == shares, "the engine holds something else"
@@ -660,10 +667,8 @@ class Auditor:
             z = self.cell("z", row, symbol)
             if math.isnan(z):
                 continue
-            trend = np.broadcast_to(self.day.trend, 4)[self.symbols.index(symbol)]
-            snapshot = replace(READY, htf_trend=int(trend))
             machine = self.machines[symbol]
-            if not machine.step(self.moment, z, snapshot, self.thresholds(row)):
+            if not machine.step(self.moment, z, self.snapshots[symbol], self.thresholds(row)):
                 continue
             assert decisions, f"{symbol} triggers and the engine does not know"
             decision = decisions.pop(0)
