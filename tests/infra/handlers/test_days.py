@@ -50,6 +50,20 @@ def http(path: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def test_a_new_container_asks_for_no_bars_that_the_bucket_has(cloud: Cloud) -> None:
+    asked = []
+    for _ in range(2):
+        opens = cloud.at(0)
+        cloud.stage.now = opens - timedelta(minutes=60)
+        cloud.stage.rest.seen.clear()
+        morning = Premarket(cloud.given(PREMARKET="rules"), cloud.clock)
+        assert morning(scheduled(cloud.stage.now), Context(900_000))["outcome"] == "prepared"
+        asked.append(sum("/stocks/bars" in path for _, path in cloud.stage.rest.seen))
+    assert asked[0] >= len(SYMBOLS)
+    assert asked[1] == 0
+    assert "lake/fetched.json" in keys(cloud, "lake/")
+
+
 @pytest.mark.slow
 def test_a_day_is_prepared_traded_shown_indexed_and_exported(cloud: Cloud) -> None:
     opens = cloud.at(0)
