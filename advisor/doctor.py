@@ -19,7 +19,7 @@ from advisor.gates import gates
 from advisor.ledgers import ledger_at, open_ledger
 from advisor.secrets import provide_keys
 from advisor.settings import Settings
-from quant_core.calendar import new_york, to_datetime, xnys
+from quant_core.calendar import new_york, to_datetime, to_minute, xnys
 from tools.broker.alpaca import AlpacaBroker
 from tools.errors import AdvisorError, NotConfigured
 from tools.llm import LiveModel
@@ -89,16 +89,12 @@ def _packages() -> Finding:
 
 def _calendar(broker: AlpacaBroker | str) -> Finding:
     now = datetime.now(UTC)
-    calendar = xnys(now.year, now.year + 1)
-    minute = int(now.timestamp()) // 60
-    sessions = [calendar.session(i) for i in range(len(calendar.days))]
-    running = next((one for one in sessions if one.open <= minute < one.close), None)
-    if running:
-        found = f"the market is open until {new_york(to_datetime(running.close))} New York"
+    minute = to_minute(now)
+    ours = xnys(now.year, now.year + 1).running_or_next(minute)
+    if minute >= ours.open:
+        found = f"the market is open until {new_york(to_datetime(ours.close))} New York"
     else:
-        later = next(one for one in sessions if one.open > minute)
-        found = f"the market is closed; it opens {new_york(to_datetime(later.open))} New York"
-    ours = running or later
+        found = f"the market is closed; it opens {new_york(to_datetime(ours.open))} New York"
     if isinstance(broker, str):
         return Finding(check="calendar", outcome="ok", found=found)
     if broker.session(ours.date) != (to_datetime(ours.open), to_datetime(ours.close)):

@@ -66,6 +66,10 @@ class Calendar:
         index = int(self.day_index(np.array([(day - _EPOCH_DAY).days]))[0])
         return None if index < 0 else self.session(index)
 
+    def running_or_next(self, minute: int) -> Session:
+        """The first session that closes after a minute; IndexError after the calendar's last."""
+        return self.session(int(np.searchsorted(self.closes, minute, side="right")))
+
     def between(self, first: date, last: date) -> list[Session]:
         """All sessions from `first` to `last`, both included."""
         low = np.searchsorted(self.days, (first - _EPOCH_DAY).days, side="left")

@@ -13,8 +13,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from advisor.beside import Beside
 from advisor.bootstrap import Advisers, ReplayOptions, advisers, make_lanes
 from advisor.control import Control
@@ -76,9 +74,7 @@ class LiveRequest:
 
 def session_at(now: datetime) -> Session:
     """The session that is running or comes today; NoData says when the next one is."""
-    calendar = xnys(now.year, now.year + 1)
-    minute = int(now.timestamp() // 60)
-    later = calendar.session(int(np.searchsorted(calendar.closes, minute, side="right")))
+    later = xnys(now.year, now.year + 1).running_or_next(to_minute(now))
     if new_york(to_datetime(later.open))[:10] == new_york(now)[:10]:
         return later
     raise NoData(

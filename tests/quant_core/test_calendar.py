@@ -97,6 +97,17 @@ def test_around_names_the_nearest_sessions():
     assert CALENDAR.around(date(2027, 1, 1)) == (date(2026, 12, 31), None)
 
 
+@pytest.mark.parametrize(
+    ("after_the_open", "day"),
+    [(-1, date(2025, 4, 17)), (0, date(2025, 4, 17)), (389, date(2025, 4, 17)),
+     (390, date(2025, 4, 21))],  # Good Friday and a weekend lie between
+)  # fmt: skip
+def test_the_session_that_runs_or_comes(after_the_open, day):
+    calendar = xnys(2025, 2025)
+    opens = calendar.on(date(2025, 4, 17)).open
+    assert calendar.running_or_next(opens + after_the_open).date == day
+
+
 def test_a_session_is_half_open():
     """R2: the bar labelled with the close belongs to none."""
     session = CALENDAR.on(date(2025, 11, 28))
