@@ -179,3 +179,19 @@ def test_poison_as_large_as_a_queue_takes_is_buried_too(cloud: Cloud) -> None:
     letters = cloud.letters()
     assert len(letters) == 3
     assert all("characters" in one["reason"] for one in letters)
+
+
+def test_letters_that_cannot_be_shown_are_counted(cloud: Cloud, capsys: Any) -> None:
+    assert replay_dlq(["show", cloud.dead]) == 0
+    assert capsys.readouterr().out == "0 messages in dead.fifo\n"
+    for n in range(25):
+        cloud.sqs.send_message(
+            QueueUrl=cloud.dead, MessageBody=f'{{"order": "o{n}"}}', MessageGroupId="orders",
+            MessageDeduplicationId=str(n),
+        )  # fmt: skip
+    assert replay_dlq(["show", cloud.dead]) == 0
+    told = capsys.readouterr().out
+    assert told.count("order") == 10
+    assert "10 messages of dead.fifo are shown; about 15 more are behind them" in told
+    assert replay_dlq(["put-back", cloud.dead, cloud.orders]) == 0
+    assert "25 messages put back to orders.fifo, 0 stay" in capsys.readouterr().out
