@@ -1,6 +1,6 @@
 """`python -m infra.replay_dlq`: what a dead-letter queue holds, and putting it back.
 
-    show URL              the messages with why they are there, where that is known; none is taken
+    show URL              messages with why they are there, where that is known; none is taken
     put-back URL TARGET   send them to their queue again, as they were, and remove what was sent
 
 A message that is put back has an id of its own, so that a FIFO queue does not take it for the one
@@ -49,7 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def show(letters: Queue) -> int:
-    """Every message once, then all are given back."""
+    """Messages once each, then all are given back; how many more there are is said.
+
+    Of one group of a FIFO queue, no more than ten can be looked at: SQS gives out nothing behind
+    messages that are taken.
+    """
     held: list[Taken] = []
     try:
         while len(held) < MOST and (taken := letters.take(hidden_seconds=HIDDEN_SECONDS)):
@@ -57,12 +61,17 @@ def show(letters: Queue) -> int:
                 reason, body = opened(one.body)
                 print(f"{one.id}  {reason or 'given up after its deliveries'}\n    {body[:SHOWN]}")
             held += taken
+        waiting, _ = letters.depth()
     finally:
         for one in held:
             letters.hide(one, 0)
-    waiting, hidden = letters.depth()
-    more = f"; about {waiting + hidden} are in the queue" if len(held) >= MOST else ""
-    print(f"{len(held)} messages in {letters.name}{more}")
+    if waiting:
+        print(
+            f"{len(held)} messages of {letters.name} are shown; about {waiting} more are behind "
+            "them: put these back, or delete them, to see those"
+        )
+    else:
+        print(f"{len(held)} messages in {letters.name}")
     return 0
 
 

@@ -19,13 +19,14 @@ from advisor.timetable import session_of
 from infra.handlers.given import STAGE_GROUP, Given, soon
 from infra.handlers.invocation import Context, Limited, log, when_free
 from tools.aws.queue import Message
-from tools.errors import BadInput, NoData
+from tools.errors import AdvisorError, BadInput, NoData
 from tools.outbox import Sending
 
 PATIENCE_SECONDS = 30.0
 PAUSE = timedelta(seconds=1)
 MOST_CHARACTERS = 1_000
 LONGEST_ID = 128
+MOST_KEPT = 20_000  # characters of a message among the dead letters: less than a queue takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +111,26 @@ class TradeExecutor:
         letters = [
             Message(
                 id=_letter_id(one),
-                body=json.dumps({"reason": one.reason[:MOST_CHARACTERS], "message": one.body}),
+                body=json.dumps(
+                    {"reason": one.reason[:MOST_CHARACTERS], "message": one.body[:MOST_KEPT]}
+                ),
                 group=STAGE_GROUP,
             )
             for one in poison
         ]
-        self._given.queue("TRADE_DEAD_LETTERS_URL").send(letters)
-        return set()
+        # What is not taken there stays here: it comes again, and after its deliveries SQS moves it.
+        try:
+            sent = self._given.queue("TRADE_DEAD_LETTERS_URL").send(letters)
+        except AdvisorError as error:
+            log.error("the dead letters could not be written: %s", error)
+            return {one.id for one in poison}
+        for letter, why in sent.refused.items():
+            log.error("dead letter %s was refused: %s", letter, why)
+        return {
+            one.id
+            for one, letter in zip(poison, letters, strict=True)
+            if letter.id not in sent.accepted
+        }
 
 
 def _records(event: Any) -> list[Any]:

@@ -37,15 +37,20 @@ class Webhook:
         """A request by API Gateway, of a REST or an HTTP API."""
         try:
             body = _body(event)
+        except BadInput as error:
+            return _answer(_status(error), error)
+        try:
+            # What is wrong with the secret is ours to know, not the caller's.
             passphrase = self._secrets.secret(PASSPHRASE)
+        except AdvisorError as error:
+            log.error("an alert could not be verified: %s", error)
+            return _answer(503, "the alert could not be verified now; send it again")
+        try:
             alert = read_alert(body, passphrase, self._clock.now())
         except Rejected as error:
             return _answer(401, error)
         except BadInput as error:
-            return _answer(413 if "bytes" in str(error) else 400, error)
-        except AdvisorError as error:
-            log.error("an alert could not be verified: %s", error)
-            return _answer(503, "the alert could not be verified now; send it again")
+            return _answer(_status(error), error)
         try:
             sent = self._queue.send([Message(id=alert.id, body=_as_text(alert))])
         except AdvisorError as error:
@@ -80,6 +85,10 @@ def _body(event: Any) -> bytes:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadInput("the body is not the base64 that it is said to be") from error
+
+
+def _status(error: BadInput) -> int:
+    return 413 if "bytes" in str(error) else 400
 
 
 def _as_text(alert: ChartAlert) -> str:

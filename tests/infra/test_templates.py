@@ -10,10 +10,15 @@ from typing import Any
 
 import pytest
 
+from advisor.settings import load_settings
 from infra import plan
 from infra.costs import estimate, table
 from infra.templates import FOLDER, PARTS, STAGES, parameters, resources, sizes, template
+from rag.opensearch import Access, OpenSearchIndex
 from tests.infra.test_monitoring import OPERATIONS, anchors
+from tests.rag.worlds import ALWAYS, SOME
+from tests.stand_ins.opensearch import opensearch_stand_in
+from tools.embed.lexical import LexicalEmbedder
 
 FUNCTIONS = resources("functions", "AWS::Serverless::Function")
 HANDLERS = {
@@ -131,12 +136,12 @@ def test_roles_take_no_policies_of_aws_and_each_function_has_its_own() -> None:
 
 def able(action: str, target: str) -> set[str]:
     """The functions whose roles may do something to a resource (by the name it has here)."""
-    found = set()
+    found, parts, given = set(), resources("functions"), list(statements("functions"))
     for name, function in FUNCTIONS.items():
-        role = resources("functions")[function["Properties"]["Role"]["Fn::GetAtt"][0]]
+        role = parts[function["Properties"]["Role"]["Fn::GetAtt"][0]]
         policies = {one["Ref"] for one in role["Properties"]["ManagedPolicyArns"]}
-        for owner, statement in statements("functions"):
-            if owner in policies or resources("functions").get(owner) == role:
+        for owner, statement in given:
+            if owner in policies or parts.get(owner) is role:
                 names = set(references(statement["Resource"]))
                 if action in listed(statement["Action"]) and target in names:
                     found.add(name.removesuffix("Function"))
@@ -150,6 +155,43 @@ def test_only_the_cycle_asks_for_orders_and_only_the_executor_takes_them() -> No
     assert able("sqs:SendMessage", "WebhookQueue") == {"Webhook"}
     assert able("sqs:ReceiveMessage", "WebhookQueue") == {"LiveCycle"}
     assert able("lambda:InvokeFunction", "MarketAnalysisFunction") == {"LiveCycle"}
+
+
+def index_methods() -> dict[str, set[str]]:
+    """How each function's role lets it ask the index."""
+    found: dict[str, set[str]] = {}
+    for method in ("Get", "Head", "Post", "Put", "Delete"):
+        for who in able(f"es:ESHttp{method}", "SearchDomain"):
+            found.setdefault(who, set()).add(method.upper())
+    return found
+
+
+def test_whoever_reads_or_fills_the_index_may_do_what_that_takes() -> None:
+    asked: dict[str, set[str]] = {}
+    with opensearch_stand_in() as (url, cluster):
+        place = Access(url=url, alias="documents")
+        for who in ("Nightly", "Api"):
+            cluster.requests.clear()
+            index = OpenSearchIndex.open(place, LexicalEmbedder(), create=who == "Nightly")
+            if who == "Nightly":
+                index.upsert(SOME)
+            else:
+                assert index.search("why was NVDA skipped?", as_of=ALWAYS)
+            index.close()
+            asked[who] = {method for method, _, _ in cluster.requests}
+    may = index_methods()
+    assert set(may) == set(asked), "who does not ask the index needs no right to"
+    for who, needed in asked.items():
+        assert needed <= may[who], f"{who} asks by {needed - may[who]} too"
+
+
+def test_the_site_that_may_call_is_told_to_the_gateway_and_to_the_function() -> None:
+    api = resources("functions", "AWS::Serverless::Api")["RestApi"]["Properties"]
+    assert set(references(api["Cors"]["AllowOrigin"])) == {"CorsOrigin"}
+    told = FUNCTIONS["ApiFunction"]["Properties"]["Environment"]["Variables"]
+    assert told == {"ADVISOR_API__CORS_ORIGINS": {"Ref": "CorsOrigin"}}
+    for site, meant in (("https://me.example", ("https://me.example",)), ("", ())):
+        assert load_settings(environment=dict.fromkeys(told, site)).api.cors_origins == meant
 
 
 def test_what_the_internet_reaches_has_no_keys_of_the_broker() -> None:

@@ -12,6 +12,7 @@ from infra.handlers.position_monitor import PositionMonitor
 from infra.handlers.trade_executor import TradeExecutor
 from infra.replay_dlq import main as replay_dlq
 from tests.infra.handlers.cloud import Cloud, Context, record, scheduled
+from tools.aws.queue import MOST_BYTES, Queue, Sent
 from tools.errors import BadInput
 from tools.store.store import Store
 
@@ -133,3 +134,64 @@ def test_orders_wait_when_the_time_is_up(cloud: Cloud) -> None:
     with Store.open(cloud.ledger, read_only=False):
         answer = executor(batch('{"order": "a"}', '{"order": "b"}'), Context(left=3_000))
     assert failed(answer) == ["m0", "m1"]
+
+
+class Letters(Queue):
+    """The dead letters' queue, which refuses what names `refused`."""
+
+    refused = "never mind"
+
+    def send(self, messages: Any) -> Sent:
+        given = list(messages)
+        taken = super().send(one for one in given if self.refused not in one.body)
+        return Sent(
+            accepted=taken.accepted,
+            refused={one.id: "InvalidParameter" for one in given if self.refused in one.body},
+        )
+
+
+def test_poison_that_cannot_be_buried_stays_in_the_queue(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cloud.at(1)
+    poison = batch("no json", "nor this", queue="orders")
+    for trouble in ({"TRADE_DEAD_LETTERS_URL": ""}, {"TRADE_DEAD_LETTERS_URL": cloud.dead + "x"}):
+        executor = TradeExecutor(cloud.given(**trouble), cloud.clock)
+        assert failed(executor(poison, Context())) == ["m0", "m1"]
+        assert "the dead letters could not be written" in caplog.text
+        caplog.clear()
+    assert cloud.letters() == []
+
+    monkeypatch.setattr("infra.handlers.given.Queue", Letters)
+    executor = TradeExecutor(cloud.given(), cloud.clock)
+    monkeypatch.setattr(Letters, "refused", "nor this")
+    assert failed(executor(poison, Context())) == ["m1"]
+    assert "was refused: InvalidParameter" in caplog.text
+    assert [one["message"] for one in cloud.letters()] == ["no json"]
+
+
+def test_poison_as_large_as_a_queue_takes_is_buried_too(cloud: Cloud) -> None:
+    cloud.at(1)
+    executor = TradeExecutor(cloud.given(), cloud.clock)
+    for character in ("x", "\N{EURO SIGN}", "\N{BELL}"):
+        body = character * (MOST_BYTES // len(character.encode()))
+        assert failed(executor(batch(body, queue=f"{ord(character)}"), Context())) == []
+    letters = cloud.letters()
+    assert len(letters) == 3
+    assert all("characters" in one["reason"] for one in letters)
+
+
+def test_letters_that_cannot_be_shown_are_counted(cloud: Cloud, capsys: Any) -> None:
+    assert replay_dlq(["show", cloud.dead]) == 0
+    assert capsys.readouterr().out == "0 messages in dead.fifo\n"
+    for n in range(25):
+        cloud.sqs.send_message(
+            QueueUrl=cloud.dead, MessageBody=f'{{"order": "o{n}"}}', MessageGroupId="orders",
+            MessageDeduplicationId=str(n),
+        )  # fmt: skip
+    assert replay_dlq(["show", cloud.dead]) == 0
+    told = capsys.readouterr().out
+    assert told.count("order") == 10
+    assert "10 messages of dead.fifo are shown; about 15 more are behind them" in told
+    assert replay_dlq(["put-back", cloud.dead, cloud.orders]) == 0
+    assert "25 messages put back to orders.fifo, 0 stay" in capsys.readouterr().out

@@ -101,6 +101,8 @@ def test_an_alert_is_enqueued_once_however_often_it_comes(cloud: Intake) -> None
 WRONG = [
     ({"passphrase": "open"}, 401, "passphrase"),
     ({"passphrase": 7}, 401, "passphrase"),
+    ({"passphrase": "\ud800"}, 401, "passphrase"),
+    ({"\ud800": 1}, 400, "unknown"),
     ({"components": dict.fromkeys(COMPONENTS, 0.1) | {"supertrend": 512.3}}, 400, "raw price"),
     ({"components": {"cloud": 1}}, 400, "components must be exactly"),
     ({"score": 11}, 400, "score is 11"),
@@ -160,3 +162,17 @@ def test_a_secret_that_is_not_named(cloud: Intake) -> None:
     assert hook(rest(json.dumps(alert(cloud))), Context())["statusCode"] == 503
     with pytest.raises(NotConfigured, match="WEBHOOK_SECRET"):
         cloud.given(WEBHOOK_SECRET="").required("WEBHOOK_SECRET")
+
+
+def test_a_secret_that_cannot_be_used_is_not_told_to_the_caller(
+    cloud: Intake, admin: Callable[[str], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = admin("secretsmanager").create_secret(Name="binary", SecretBinary=b"open sesame")["ARN"]
+    for settings in ({"WEBHOOK_SECRET": kept}, {"ADVISOR_AWS__ATTEMPTS": "99"}):
+        answer = Webhook(cloud.given(**settings), cloud.clock)(
+            rest(json.dumps(alert(cloud))), Context()
+        )
+        assert answer["statusCode"] == 503
+        assert json.loads(answer["body"])["detail"].startswith("the alert could not be verified")
+    assert "is binary" in caplog.text
+    assert waiting(cloud) == []
