@@ -18,6 +18,7 @@ from advisor.api.app import create_app
 from advisor.api.ledger_chat import LedgerChat
 from advisor.api.metrics import Metrics
 from advisor.api.parts import Parts
+from advisor.api.problems import MEDIA_TYPE
 from advisor.api.view import LedgerView
 from advisor.chatting import model_of
 from advisor.ledgers import open_ledger
@@ -81,7 +82,7 @@ class Api:
     @cached_property
     def _application(self) -> Any:
         try:
-            from mangum import Mangum
+            from mangum.adapter import DEFAULT_TEXT_MIME_TYPES, Mangum
         except ModuleNotFoundError as error:
             raise NotConfigured(
                 "the API as a function needs the package mangum: pip install -e '.[lambda]'"
@@ -100,7 +101,9 @@ class Api:
             public=True, patience=lambda: self._left(TO_TELL_SECONDS),
             spending=settings.spending.place(), llm_budget=settings.llm_budget,
         )  # fmt: skip
-        return Mangum(create_app(parts), lifespan="off")
+        # What is not known to be text is sent as base64, which a REST API does not undo.
+        texts = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE]
+        return Mangum(create_app(parts), lifespan="off", text_mime_types=texts)
 
     def _chat(self, store: Store, view: LedgerView) -> LedgerChat:
         """The chat; one whose model cannot be set up answers by code."""
@@ -131,7 +134,7 @@ def _problem(status: int, detail: str) -> dict[str, Any]:
 
     return {
         "statusCode": status,
-        "headers": {"content-type": "application/problem+json"},
+        "headers": {"content-type": MEDIA_TYPE},
         "body": json.dumps({"status": status, "detail": detail}),
         "isBase64Encoded": False,
     }
