@@ -32,6 +32,14 @@ _log = logging.getLogger("advisor.chat")
 _WHENEVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
+def model_of(settings: Settings) -> LiveModel:
+    """The models of the settings, that a chat may ask; NotConfigured says what is missing.
+
+    `prepare` builds their clients before the first question does.
+    """
+    return LiveModel(settings.llm, settings.llm_prices)
+
+
 @contextmanager
 def conversation(
     place: str | Path | None,
@@ -60,7 +68,7 @@ def conversation(
         known_of(box, lane)
         model = spending = None
         if with_model:
-            model = LiveModel(settings.llm, settings.llm_prices)
+            model = model_of(settings)
             model.prepare()
             spending = stack.enter_context(SpendingFile.open(settings.spending.place()))
         library = _library(folder_of(path), settings, run.run_id, stack)

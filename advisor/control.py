@@ -59,7 +59,12 @@ class _Seen:
 
 
 class Control:
-    """The requests in a run's folder. Every process has its own; the files are what they share."""
+    """The requests in a run's folder. Every process has its own; the files are what they share.
+
+    `by_hand` says how a person halts where none of our programs can.
+    """
+
+    by_hand = "`touch HALT` in the run's folder halts as well."
 
     def __init__(self, folder: Path) -> None:
         """Nothing is read before it is asked for."""
@@ -123,7 +128,7 @@ class Control:
         beside = self._folder / f".{name}.{secrets.token_hex(4)}"
         try:
             with beside.open("xb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(request), indent=1) + b"\n")
+                file.write(as_written(request))
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(self._folder / name)
@@ -155,6 +160,11 @@ class Control:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def as_written(request: Request) -> bytes:
+    """A request as it stands in its file."""
+    return msgspec.json.format(msgspec.json.encode(request), indent=1) + b"\n"
 
 
 def _as_halt(path: Path, found: os.stat_result) -> Halt:

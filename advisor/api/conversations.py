@@ -3,6 +3,7 @@
 A conversation is known by a name that only its answers carry: it is drawn here, never taken from a
 caller, so nobody can guess or plant one. It holds what was asked and never what was found, for one
 run; it is forgotten some time after its last question, and the oldest when there are too many.
+A server keeps them in its memory; a process that has siblings keeps them where all can look.
 """
 
 import secrets
@@ -10,8 +11,21 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from time import monotonic
+from typing import Protocol
 
 from graph.requests import Topic
+
+
+class Topics(Protocol):
+    """Where the topics of conversations are kept."""
+
+    def topic(self, name: str | None, run: str) -> Topic | None:
+        """What a conversation about a run is about; None when it is not known (any more)."""
+        ...
+
+    def keep(self, name: str | None, run: str, topic: Topic) -> str:
+        """Go on with a conversation, under its name, or under a new one if it is not known."""
+        ...
 
 
 class Conversations:
@@ -34,7 +48,7 @@ class Conversations:
         """Go on with a conversation, under its name, or under a new one if it is not known."""
         with self._lock:
             if name is None or name not in self._held:
-                name = secrets.token_urlsafe(16)
+                name = new_name()
             self._held[name] = (self._clock() + self._seconds, run, topic)
             self._held.move_to_end(name)
             self._forget()
@@ -47,3 +61,8 @@ class Conversations:
             if until > now and len(self._held) <= self._most:
                 return
             self._held.popitem(last=False)
+
+
+def new_name() -> str:
+    """A name that nobody can guess."""
+    return secrets.token_urlsafe(16)

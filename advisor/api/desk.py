@@ -23,8 +23,9 @@ Heard = ChatEvent | Exception | None  # None: that was all
 class Desk:
     """The questions in hand, and how many a caller may ask."""
 
-    def __init__(self, settings: ApiSettings) -> None:
-        """No thread is started before the first question."""
+    def __init__(self, settings: ApiSettings, patience: Callable[[], float] | None = None) -> None:
+        """No thread is started before the first question; `patience` as in `Parts`."""
+        self._patience = patience
         self._allowance = RateLimit(settings.chat_per_minute)
         self._at_once = settings.chat_at_once
         self._most = settings.chat_at_once + settings.chat_waiting
@@ -67,7 +68,7 @@ class Desk:
 
         self._start()
         self._work.put(work)
-        return _told(heard, gone)
+        return _told(heard, gone, self._patience() if self._patience else None)
 
     def _start(self) -> None:
         with self._lock:
@@ -93,11 +94,25 @@ def _through(
             tell(one)
 
 
-async def _told(heard: asyncio.Queue[Heard], gone: threading.Event) -> AsyncIterator[ChatEvent]:
+async def _told(
+    heard: asyncio.Queue[Heard], gone: threading.Event, seconds: float | None
+) -> AsyncIterator[ChatEvent]:
+    until = None if seconds is None else asyncio.get_running_loop().time() + seconds
     try:
-        while (said := await heard.get()) is not None:
+        while (said := await _next(heard, until)) is not None:
             if isinstance(said, Exception):
                 raise said
             yield said
     finally:
         gone.set()
+
+
+async def _next(heard: asyncio.Queue[Heard], until: float | None) -> Heard:
+    try:
+        async with asyncio.timeout_at(until):
+            return await heard.get()
+    except TimeoutError as late:
+        raise ProblemError(
+            504, "took-too-long",
+            "The answer took longer than can be waited for here; ask again, or ask for less.",
+        ) from late  # fmt: skip

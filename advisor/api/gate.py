@@ -113,7 +113,8 @@ class Gate:
                 raise too_many(wait, "wrong or missing keys")
             raise ProblemError(
                 401, "key-needed" if not text else "wrong-key",
-                "Send a key in X-API-Key, or as a bearer token; `advisor keys create` makes one.",
+                "Send a key in X-API-Key, or as a bearer token; "
+                + self._parts.keys.how_to_get("read"),
                 {"WWW-Authenticate": 'Bearer realm="advisor"'},
             )  # fmt: skip
         wait = self._allowance.take(key.id, key.requests_per_minute)
@@ -126,11 +127,12 @@ def require(request: Request, scope: str) -> None:
     """Refuse a caller whose key does not reach that far."""
     caller: Caller = request.state.caller
     if scope not in caller.scopes:
+        parts: Parts = request.app.state.parts
         raise ProblemError(
             403,
             "scope-missing",
             f"This needs a key with the scope admin; {caller.name} has read. "
-            "`advisor keys create NAME --scope admin` makes one.",
+            + parts.keys.how_to_get("admin"),
         )
 
 

@@ -107,6 +107,11 @@ class KeyFile:
             return None
         return named
 
+    def how_to_get(self, scope: Scope) -> str:
+        """A sentence for whoever lacks a key with a scope."""
+        more = " NAME --scope admin" if scope == "admin" else ""
+        return f"`advisor keys create{more}` makes one."
+
     def _current(self) -> _Read:
         with self._lock:
             try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from advisor.api import schemas
 from advisor.api.chat import Question
 from advisor.api.citing import cite
-from advisor.api.conversations import Conversations
+from advisor.api.conversations import Conversations, Topics
 from advisor.api.problems import ProblemError, not_found
 from advisor.api.schemas import ChatAnswer, ChatEvent, ChatTurn
 from advisor.api.view import LATEST, LedgerView
@@ -52,15 +52,18 @@ class LedgerChat:
 
     def __init__(
         self, store: Store, view: LedgerView, settings: Settings, *, folder: Path | None = None,
-        model: LanguageModel | None = None,
+        model: LanguageModel | None = None, conversations: Topics | None = None,
     ) -> None:  # fmt: skip
-        """`folder` is where an index of the ledger would stand; `model` is ready to be asked."""
+        """`folder` is where an index of the ledger would stand; `model` is ready to be asked.
+
+        Without `conversations` they are kept in this process.
+        """
         self._store, self._view, self._settings = store, view, settings
         self._folder, self._model = folder, model
         self._reads = Reads.of(store)
         self._spending = SpendingFile.open(settings.spending.place()) if model else None
         self._budget = DailyBudget(settings.llm_budget, SystemClock(), self._spending)
-        self._conversations = Conversations(
+        self._conversations = conversations or Conversations(
             settings.api.chat_conversations, 60 * settings.api.chat_forget_minutes
         )
         self._index: Searched | None = None
@@ -119,6 +122,8 @@ class LedgerChat:
         return max(min(asked, latest), _EARLIEST)
 
     def _library(self, run: str) -> Library | None:
+        if self._folder is None and self._settings.rag.index is None:
+            return None
         with self._opening:
             if self._index is None:
                 try:

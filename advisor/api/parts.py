@@ -25,7 +25,8 @@ class Parts:
     for a database elsewhere. `public` says that it listens beyond this machine, where every caller
     needs a key. `index_state` says how the index is that the chat searches. `spending` is where it
     is counted what models cost, `llm_budget` what they may, and `schedule` what jobs start: these
-    are only told.
+    are only told. `patience` says for how many more seconds whoever asks the chat can be answered,
+    where somebody between hangs up; None: as long as they wait.
     """
 
     view: LedgerView
@@ -41,9 +42,10 @@ class Parts:
     spending: Path | None = None
     llm_budget: BudgetLimits = field(default_factory=BudgetLimits)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    patience: Callable[[], float] | None = None
     answers: Answers = field(default_factory=Answers)
     desk: Desk = field(init=False)
 
     def __post_init__(self) -> None:
         """Questions wait at a desk of this API's own."""
-        object.__setattr__(self, "desk", Desk(self.settings))
+        object.__setattr__(self, "desk", Desk(self.settings, self.patience))

@@ -148,9 +148,9 @@ def _near(listener: socket.socket) -> str:
 
 def _model(settings: "Settings") -> "LanguageModel":
     """The models of the settings, ready to be asked; NotConfigured says what is missing."""
-    from tools.llm import LiveModel
+    from advisor.chatting import model_of
 
-    model = LiveModel(settings.llm, settings.llm_prices)
+    model = model_of(settings)
     model.prepare()
     return model
 

@@ -3,7 +3,7 @@
 The template's variables (`infra/cloudformation/functions.yaml`) are translated into the settings
 that the commands have; an `ADVISOR_…` variable that is set as well wins. What a function needs and
 was not given is named. ANALYST, VALIDATION and PREMARKET say who advises, as the options of
-`advisor live` do.
+`advisor live` do; CHAT, whether questions are answered by a model, as `--chat-model` does.
 """
 
 import json
@@ -132,6 +132,21 @@ class Given:
             chosen[field] = value
         return ReplayOptions(llm="live", **chosen)
 
+    @property
+    def chats_by_model(self) -> bool:
+        """Whether the chat may ask a model: one is named, and CHAT does not say `code`."""
+        said = self._environment.get("CHAT") or "model"
+        if said not in ("code", "model"):
+            raise BadInput(f"CHAT is {said!r}; it must be one of code, model")
+        named = ("BEDROCK_MODEL", "ADVISOR_LLM__MODELS")
+        return said == "model" and any(self._environment.get(name) for name in named)
+
+    @property
+    def control_keys(self) -> frozenset[str]:
+        """The ids of the gateway's keys that may halt and resume, separated by commas."""
+        said = self._environment.get("CONTROL_KEYS", "").split(",")
+        return frozenset(one.strip() for one in said if one.strip())
+
     # Places
 
     def bucket(self, below: str = "") -> Objects:
@@ -234,6 +249,7 @@ _TRANSLATED: dict[str, dict[str, str]] = {
     "LEDGER_URL": {"LEDGER__URL": "{LEDGER_URL}"},
     "ALERT_TOPIC": {"ALERTS__SNS_TOPIC": "{ALERT_TOPIC}"},
     "SEARCH_ENDPOINT": {"RAG__INDEX": "{SEARCH_ENDPOINT}"},
+    "CORS_ORIGIN": {"API__CORS_ORIGINS": "{CORS_ORIGIN}"},
     "AWS_REGION": {
         "AWS__REGION": "{AWS_REGION}",
         "RAG__AWS_REGION": "{AWS_REGION}",

@@ -37,6 +37,11 @@ class Limited:
             self.stop.set()
         return self.stop.is_set()
 
+    @property
+    def seconds_left(self) -> float:
+        """Until it is ended by force."""
+        return self._context.get_remaining_time_in_millis() / 1000
+
     def now(self) -> datetime:
         """The time."""
         _ = self.is_short

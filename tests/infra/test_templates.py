@@ -189,7 +189,7 @@ def test_the_site_that_may_call_is_told_to_the_gateway_and_to_the_function() -> 
     api = resources("functions", "AWS::Serverless::Api")["RestApi"]["Properties"]
     assert set(references(api["Cors"]["AllowOrigin"])) == {"CorsOrigin"}
     told = FUNCTIONS["ApiFunction"]["Properties"]["Environment"]["Variables"]
-    assert told == {"ADVISOR_API__CORS_ORIGINS": {"Ref": "CorsOrigin"}}
+    assert told["CORS_ORIGIN"] == {"Ref": "CorsOrigin"}
     for site, meant in (("https://me.example", ("https://me.example",)), ("", ())):
         assert load_settings(environment=dict.fromkeys(told, site)).api.cors_origins == meant
 
@@ -200,8 +200,23 @@ def test_what_the_internet_reaches_has_no_keys_of_the_broker() -> None:
     assert able("secretsmanager:GetSecretValue", "WebhookSecret") == {"Webhook"}
     assert "Webhook" not in able("secretsmanager:GetSecretValue", "DatabaseSecret")
     assert able("s3:PutObject", "ArchiveBucket") == {
-        "Premarket", "LiveCycle", "MarketAnalysis", "Nightly"
+        "Premarket", "LiveCycle", "MarketAnalysis", "Nightly", "Api"
     }  # fmt: skip
+    written = [
+        statement["Resource"]["Fn::Sub"].partition("}/")[2]
+        for owner, statement in statements("functions")
+        if owner == "ApiRole" and "s3:PutObject" in statement["Action"]
+    ]
+    assert written == ["control/*", "chat/*"]
+
+
+def test_nobody_may_halt_until_a_key_is_named() -> None:
+    assert template("template")["Parameters"]["ControlKeys"]["Default"] == ""
+    given = FUNCTIONS["ApiFunction"]["Properties"]["Environment"]["Variables"]
+    assert given["CONTROL_KEYS"] == {"Fn::Join": [",", {"Ref": "ControlKeys"}]}
+    paths = {one["Properties"]["Path"]
+             for one in FUNCTIONS["ApiFunction"]["Properties"]["Events"].values()}  # fmt: skip
+    assert {"/api/chat", "/api/halt", "/api/resume"} < paths
 
 
 def test_data_are_encrypted_private_and_kept() -> None:

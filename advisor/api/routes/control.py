@@ -41,7 +41,7 @@ def halt(request: Request, parts: ThePartsOf, asked: schemas.HaltRequest) -> Res
             now=datetime.now(UTC),
         )  # fmt: skip
     except BadInput as error:
-        raise _not_written("halt", error) from error
+        raise _not_written("halt", control.by_hand, error) from error
     return _accepted(parts, made)
 
 
@@ -59,7 +59,7 @@ def resume(request: Request, parts: ThePartsOf) -> Response:
     try:
         made = control.resume(by=f"{caller.name} (API)", now=datetime.now(UTC))
     except BadInput as error:
-        raise _not_written("resume", error) from error
+        raise _not_written("resume", "", error) from error
     return _accepted(parts, made)
 
 
@@ -133,11 +133,10 @@ def _accepted(parts: Parts, made: Asked) -> Response:
     )  # fmt: skip
 
 
-def _not_written(what: str, error: BadInput) -> ProblemError:
+def _not_written(what: str, otherwise: str, error: BadInput) -> ProblemError:
     _log.error("%s: %s", what, error)
-    way = " `touch HALT` in the run's folder halts as well." if what == "halt" else ""
     return ProblemError(
         503, f"{what}-not-written",
         f"The {what} could not be written where the session looks for it; the server's log says "
-        f"why.{way}",
+        f"why. {otherwise}".rstrip(),
     )  # fmt: skip

@@ -32,7 +32,7 @@ _STREAMED: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/chat",
     response_model=schemas.ChatAnswer,
-    responses={**_STREAMED, **documented(400, 401, 404, 413, 422, 429, 502, 503)},
+    responses={**_STREAMED, **documented(400, 401, 404, 413, 422, 429, 502, 503, 504)},
 )
 async def chat(request: Request, parts: ThePartsOf, asked: schemas.ChatRequest) -> Response:
     """Ask about biases, analyses, signals, trades or P/L. Every statement cites its rows.
@@ -62,7 +62,10 @@ async def chat(request: Request, parts: ThePartsOf, asked: schemas.ChatRequest) 
         return StreamingResponse(
             _events(told, request.url.path), media_type=EVENT_STREAM, headers=HEADERS
         )
-    given = [one.answer async for one in told if one.answer is not None]
+    try:
+        given = [one.answer async for one in told if one.answer is not None]
+    except AdvisorError as error:
+        raise _unavailable(request.url.path, error) from error
     if not given:
         raise ProblemError(502, "no-answer", "The chat gave no answer; ask again.")
     return Response(
@@ -78,13 +81,19 @@ async def _events(told: AsyncIterator[schemas.ChatEvent], path: str) -> AsyncIte
     except ProblemError as refusal:
         yield _problem(refusal.kind, refusal.status, refusal.detail)
     except AdvisorError as error:
-        _log.warning("request to %s: %s", path, error)
-        yield _problem(
-            "chat-unavailable", 503, "The chat could not be reached; ask again in a moment."
-        )
+        away = _unavailable(path, error)
+        yield _problem(away.kind, away.status, away.detail)
     except Exception:
         _log.exception("request to %s failed", path)
         yield _problem("internal-error", 500, "The server failed; its log says why.")
+
+
+def _unavailable(path: str, error: AdvisorError) -> ProblemError:
+    _log.warning("request to %s: %s", path, error)
+    return ProblemError(
+        503, "chat-unavailable", "The chat could not be reached; ask again in a moment.",
+        {"Retry-After": "1"},
+    )  # fmt: skip
 
 
 def _problem(kind: str, status: int, detail: str) -> bytes:
