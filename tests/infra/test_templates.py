@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from advisor.settings import load_settings
 from infra import plan
 from infra.costs import estimate, table
+from infra.handlers.given import Given
 from infra.templates import FOLDER, PARTS, STAGES, parameters, resources, sizes, template
 from rag.opensearch import Access, OpenSearchIndex
 from tests.infra.test_monitoring import OPERATIONS, anchors
@@ -185,13 +185,16 @@ def test_whoever_reads_or_fills_the_index_may_do_what_that_takes() -> None:
         assert needed <= may[who], f"{who} asks by {needed - may[who]} too"
 
 
-def test_the_site_that_may_call_is_told_to_the_gateway_and_to_the_function() -> None:
+def test_the_site_that_may_call_is_told_to_the_gateway_and_to_the_function(
+    tmp_path: Path,
+) -> None:
     api = resources("functions", "AWS::Serverless::Api")["RestApi"]["Properties"]
     assert set(references(api["Cors"]["AllowOrigin"])) == {"CorsOrigin"}
     told = FUNCTIONS["ApiFunction"]["Properties"]["Environment"]["Variables"]
     assert told["CORS_ORIGIN"] == {"Ref": "CorsOrigin"}
     for site, meant in (("https://me.example", ("https://me.example",)), ("", ())):
-        assert load_settings(environment=dict.fromkeys(told, site)).api.cors_origins == meant
+        given = Given({"CORS_ORIGIN": site}, tmp_path)
+        assert given.settings.api.cors_origins == meant
 
 
 def test_what_the_internet_reaches_has_no_keys_of_the_broker() -> None:
