@@ -1,8 +1,11 @@
 """What a month on AWS costs, from the templates' own sizes and list prices.
 
-Prices are on-demand list prices of us-east-1 in dollars; they change, and the bill decides. Sizes
-are read from the templates, so the estimate follows them. Models are not in it: they have a budget
-of their own (`llm_budget.usd_per_day`).
+Prices are on-demand list prices of us-east-1 in dollars; they change, and the bill decides. They
+were compared in November 2026 with what is published of AWS's price pages between February and
+August 2026 (cloudburn.io, infratally.com, factualminds.com, Infracost), and agree; t3.medium.search
+and S3 were found nowhere and stand as AWS gave them in 2025. Free tiers are left out. Sizes are
+read from the templates, so the estimate follows them. Models are not in it: they have a budget of
+their own (`llm_budget.usd_per_day`).
 """
 
 from dataclasses import dataclass

@@ -22,8 +22,8 @@ from advisor.api.problems import MEDIA_TYPE
 from advisor.api.view import LedgerView
 from advisor.chatting import model_of
 from advisor.ledgers import open_ledger
-from advisor.live.apart import CONTROL, ControlThroughBucket
 from advisor.live.clock import LiveClock, WallClock
+from advisor.live.control import CONTROL, ControlThroughBucket
 from advisor.secrets import provide_keys
 from infra.handlers.gateway import GatewayKeys, caller_of, passed_on, seconds_left
 from infra.handlers.given import Given

@@ -174,7 +174,8 @@ class Given:
     ) -> "Opening":
         """A session to open: `apart` hands over orders and questions; without, only the day."""
         from advisor.commands.replay import watchlist
-        from advisor.live.apart import CONTROL, Apart, ControlInBucket
+        from advisor.live.apart import Apart
+        from advisor.live.control import CONTROL, ControlInBucket
         from advisor.live.opening import LiveRequest, Opening
 
         settings = self.settings

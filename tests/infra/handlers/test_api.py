@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from advisor.control import Halt, Resume
-from advisor.live.apart import ControlInBucket
+from advisor.live.control import ControlInBucket
 from infra.handlers.api import Api
 from infra.handlers.given import Given
 from infra.handlers.nightly import Nightly
@@ -476,20 +476,26 @@ def test_a_model_that_fails_leaves_the_answer_to_code(stack: Stack, servers: Ser
 
 @pytest.mark.slow
 def test_a_model_that_hangs_is_given_up_while_there_is_time_to_answer(
-    stack: Stack, servers: Servers
+    stack: Stack, servers: Servers, caplog: pytest.LogCaptureFixture
 ) -> None:
     indexed(stack, servers)
+    api = stack.api(**servers.more)
+    assert ask(api, WHY)[1]["writer"] == "model"  # warm from here on
     servers.mind.first = [Hangs()] * 9
-    status, answer = ask(stack.api(**servers.more), WHY, left=6_000)
+    before = len(servers.bedrock.requests)
+    with caplog.at_level("INFO"):
+        status, answer = ask(api, WHY, left=8_000)
     assert (status, answer["writer"]) == (200, "code")
     assert NOTE in answer["text"]
-    assert len(servers.bedrock.requests) == 1  # the time was gone with the first
+    assert "no plan from the model (timeout" in caplog.text
+    asked = len(servers.bedrock.requests)
+    assert asked <= before + 1  # the time was gone with the first
     # The gateway has waited already: the function was cold, or the question queued.
     event = keyed("/api/chat", method="POST", body={"question": WHY})
-    event["requestContext"]["requestTimeEpoch"] = int((NIGHT.timestamp() - 26) * 1000)
-    status, answer = told(stack.api(**servers.more)(event, Context(29_000)))
+    event["requestContext"]["requestTimeEpoch"] = int((NIGHT.timestamp() - 25.5) * 1000)
+    status, answer = told(api(event, Context(29_000)))
     assert (status, answer["writer"]) == (200, "code")
-    assert len(servers.bedrock.requests) == 1
+    assert len(servers.bedrock.requests) == asked
 
 
 @pytest.mark.slow
@@ -571,3 +577,12 @@ def test_streams_are_refused_before_anything_is_opened(stack: Stack) -> None:
     api = stack.api(LEDGER_URL="")
     assert told(api(keyed("/api/stream"), Context()))[0] == 501
     assert told(api(keyed("/api/runs"), Context()))[0] == 503
+
+
+def test_no_page_of_ours_needs_the_stream() -> None:
+    pages = [*Path("examples").rglob("*.html"), *Path("ui").rglob("*.py")]
+    assert len(pages) > 5
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "/api/stream" not in text, page
+        assert "EventSource" not in text, page
