@@ -3,8 +3,10 @@
 import dataclasses
 import math
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -381,3 +383,53 @@ def test_a_login_that_is_refused_is_no_outage(where: str) -> None:
     missing = make_url(where).set(database="nowhere").render_as_string(hide_password=False)
     with pytest.raises(NotConfigured, match='database "nowhere" does not exist'):
         Store.open(missing)
+
+
+@contextmanager
+def a_server_that_says(code: str, message: str) -> Iterator[str]:
+    """A server's URL that refuses every connection; without a code it breaks off in TLS."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def refuse() -> None:
+            while True:
+                try:
+                    client, _ = listening.accept()
+                except OSError:
+                    return
+                with client:
+                    asked = client.recv(1024)
+                    if asked[4:8] == TLS_WANTED:
+                        client.sendall(b"N" if code else b"S")
+                        client.recv(1024)
+                    if code:
+                        told = f"SFATAL\0VFATAL\0C{code}\0M{message}\0\0".encode()
+                        client.sendall(b"E" + (len(told) + 4).to_bytes(4) + told)
+
+        threading.Thread(target=refuse, daemon=True).start()
+        yield f"postgresql://me@127.0.0.1:{listening.getsockname()[1]}/ledger?sslmode=prefer"
+
+
+TLS_WANTED = (80877103).to_bytes(4)
+REFUSED = [
+    ("57P03", "the database system is starting up", Transient),
+    ("57P03", "the database system is in recovery mode", Transient),
+    ("57P03", "the database system is shutting down", Transient),
+    ("53300", "sorry, too many clients already", Transient),
+    ("3D000", 'database "ledger" does not exist', NotConfigured),
+    ("28000", 'role "me" does not exist', NotConfigured),
+]
+
+
+@pytest.mark.parametrize(("code", "message", "reaction"), REFUSED)
+def test_a_server_that_changes_over_is_back_in_a_moment(
+    where: str, code: str, message: str, reaction: type[Exception]
+) -> None:
+    assert where
+    with a_server_that_says(code, message) as url, pytest.raises(reaction, match=message):
+        Store.open(url)
+
+
+def test_tls_that_breaks_off_is_no_fault_of_the_settings(where: str) -> None:
+    assert where
+    with a_server_that_says("", "") as url, pytest.raises(Transient, match="cannot be reached"):
+        Store.open(url.replace("prefer", "require"))
