@@ -1,5 +1,6 @@
 """The CloudFormation templates as plain data: `!Ref x` reads as `{"Ref": "x"}`, and so on."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]
 _Loader.add_multi_constructor("!", _short_form)
 
 
+@cache  # reading one takes a good part of a second
 def template(name: str) -> dict[str, Any]:
-    """One template by the name of its file, without its ending."""
+    """One template by the name of its file, without its ending; to be read, not changed."""
     text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = yaml.load(text, Loader=_Loader)
     return loaded

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from advisor.api.app import create_app
@@ -19,6 +19,7 @@ from advisor.api.parts import Parts
 from advisor.api.view import LedgerView
 from advisor.ledgers import open_ledger
 from advisor.secrets import provide_keys
+from advisor.spending import counted_on
 from infra.handlers.given import Given
 from infra.handlers.invocation import Context, log
 from tools.errors import AdvisorError, BadInput, NotConfigured
@@ -90,6 +91,8 @@ class Api:
             metrics=Metrics(view),
             chat=LedgerChat(store, view, settings, folder=None, model=None),
             public=True,
+            counted=partial(counted_on, settings=settings, secrets=given.secrets),
+            llm_budget=settings.llm_budget,
         )
         return Mangum(create_app(parts), lifespan="off")
 
