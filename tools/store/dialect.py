@@ -197,7 +197,8 @@ def _explanation(engine: Engine, error: BaseException) -> AdvisorError:
         if (name or state).startswith(prefixes):
             return kind(sentence.format(at=at, error=_plain(error)))
     if engine.dialect.name == POSTGRESQL and not state:
-        if any(words in str(error) for words in _SETUP):
+        passing = any(words in str(error) for words in _PASSING)
+        if not passing and any(words in str(error) for words in _SETUP):
             return NotConfigured(f"{at} cannot be opened: {_plain(error)}")
         return Transient(f"{at} cannot be reached, nothing was written: {_plain(error)}")
     return AdvisorError(f"{at} refused: {_plain(error)}; nothing was written")
@@ -211,7 +212,12 @@ def _sqlite_name(error: BaseException) -> str:
     return str(getattr(error, "sqlite_errorname", ""))
 
 
-# What a server that refuses a connection says: there is no SQLSTATE then.
+# What a server that refuses a connection says: there is no SQLSTATE then. The first pass: it
+# restarts, fails over (also in the middle of a TLS handshake) or is full.
+_PASSING = (
+    "the database system is", "too many clients", "too many connections", "SSL SYSCALL error",
+    "unexpected eof", "error response during SSL exchange",
+)  # fmt: skip
 _SETUP = (
     "password", "role ", "database ", "pg_hba", "certificate", "SSL", "could not translate host",
 )  # fmt: skip

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from tests.stand_ins.tls_postgresql import certificate, in_front_of
 from tests.tools.llm.test_spending import DOLLAR, LIMIT, OPUS, TODAY
 from tests.tools.llm.worlds import PROMPT, HandClock, View, says, scripted
 from tools.errors import BadInput, Transient
@@ -54,6 +56,18 @@ def test_a_server_out_of_reach_is_an_unknown_budget_and_no_call() -> None:
     assert "refused" in told
     with closing(SpendingTable.at(NOBODY)) as away, pytest.raises(Transient, match="unknown"):
         away.counted(TODAY)
+
+
+def test_a_server_that_cannot_prove_who_it_is_counts_nothing(database: str, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    mine, other = certificate(tmp_path), certificate(tmp_path / "other")
+    with in_front_of(f"{make_url(database).query['host']}/.s.PGSQL.5432", mine) as port:
+        place = f"postgresql://postgres@127.0.0.1:{port}/{make_url(database).database}"
+        verified = f"{place}?sslmode=verify-full&sslrootcert="
+        assert "certificate verify failed" in refused(f"{verified}{other}")
+        with closing(SpendingTable.at(f"{verified}{mine}")) as table:
+            assert table.hold(TODAY, DOLLAR, LIMIT)
+            assert table.counted(TODAY) == DOLLAR
 
 
 def test_a_server_that_comes_back_is_asked_again(database: str, table: SpendingTable) -> None:
