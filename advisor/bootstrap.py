@@ -6,7 +6,7 @@ from a recording; whichever it is, lanes see an `Analyst` and a `Validator`.
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from advisor.kept import Kept, KeptAsRecorded, KeptBeside, Shown
 from advisor.lanes import Lane, as_given, authority_after, shuffled_in_time
 from advisor.secrets import provide_keys
 from advisor.settings import Settings
+from advisor.spending import open_spending
 from advisor.steady import steady_analyst, steady_validator
 from graph import market_analysis, premarket, trade_validation
 from graph.checkpoints import Checkpoints
@@ -41,10 +42,10 @@ from tools.llm import (
     RecordingModel,
     RecordingsFile,
     ReplayModel,
-    SpendingFile,
 )
 from tools.llm.calls import KeptCall
 from tools.ports import Analyst, NewsReader, Validator
+from tools.secrets import Secrets
 from tools.store.store import Store
 
 RECORDINGS = "recordings.sqlite"
@@ -116,12 +117,14 @@ def advisers(
     *,
     clock: Clock | None = None,
     watch: Progress | None = None,
+    secrets: Secrets | None = None,
 ) -> Iterator[Advisers]:
     """The advisers of a run, with what they keep open for its duration.
 
     With a `clock` minutes pass by themselves: a model's analyses run beside them, and a verdict is
     waited for no longer than its deadline. A recording answers without one, in the minutes in which
-    it was answered then. `watch` is told every step of the machines.
+    it was answered then. `watch` is told every step of the machines. `secrets` are those that are
+    open already.
     """
     analyst: Analyst | None = rules.analyse if options.analyst == "rules" else None
     validator: Validator | None = rules.validate if options.validation == "rules" else None
@@ -136,7 +139,7 @@ def advisers(
         course = course_of(recordings) if recordings and options.llm == "replay" else None
         beside = clock if options.llm != "replay" else None
         kept = _kept(recordings, course, known, is_beside=beside is not None)
-        wiring = _wiring(options, settings, folder, store, run, recordings, watch, stack)
+        wiring = _wiring(options, settings, folder, store, run, recordings, watch, secrets, stack)
         wiring = replace(wiring, news=news, news_hours=settings.news.hours)
         asking: Asking = AtOnce()
         if options.analyst == "model":
@@ -220,13 +223,14 @@ def _watched(wiring: Wiring) -> tuple[Wiring, Sequence[Headline]]:
 
 def _wiring(
     options: ReplayOptions, settings: Settings, folder: Path | None, store: Store | None, run: str,
-    recordings: RecordingsFile | None, watch: Progress | None, stack: ExitStack,
+    recordings: RecordingsFile | None, watch: Progress | None, secrets: Secrets | None,
+    stack: ExitStack,
 ) -> Wiring:  # fmt: skip
     # Prompts carry the account: they go to the model that was chosen and nowhere else.
     os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
     live = _live(settings) if options.llm != "replay" else None
     # A replay makes no call: what others spend is none of its business.
-    spending = stack.enter_context(SpendingFile.open(settings.spending.place())) if live else None
+    spending = stack.enter_context(closing(open_spending(settings, secrets))) if live else None
     return Wiring(
         model=_model(live, settings, recordings, _asked(store, run)),
         budget=DailyBudget(settings.llm_budget, SystemClock(), spending),

@@ -6,7 +6,7 @@ question about it is asked as of that end, unless the person names an earlier mo
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from advisor.indexing import open_library
 from advisor.ledgers import folder_of, ledger_at, open_ledger
 from advisor.secrets import provide_keys
 from advisor.settings import Settings
+from advisor.spending import open_spending
 from graph.chat import Conversation, known_of
 from graph.library import IndexLibrary, NoLibrary
 from graph.looking import Library
@@ -23,7 +24,7 @@ from quant_core.calendar import NEW_YORK, to_datetime, xnys
 from tools.clock import SystemClock
 from tools.errors import AdvisorError, BadInput, NoData
 from tools.lane_reads import Reads
-from tools.llm import DailyBudget, LiveModel, SpendingFile
+from tools.llm import DailyBudget, LiveModel
 from tools.store import codec
 from tools.store.paging import Pages, RunPlace
 from tools.toolbox import Toolbox
@@ -70,7 +71,7 @@ def conversation(
         if with_model:
             model = model_of(settings)
             model.prepare()
-            spending = stack.enter_context(SpendingFile.open(settings.spending.place()))
+            spending = stack.enter_context(closing(open_spending(settings)))
         library = _library(folder_of(path), settings, run.run_id, stack)
         wiring = Wiring(
             model=model,

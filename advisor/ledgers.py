@@ -12,7 +12,7 @@ from advisor.settings import Settings
 from tools.errors import NoData
 from tools.secrets import Secrets
 from tools.store.dialect import LEDGER_FILE, Synchronous
-from tools.store.postgresql import Access
+from tools.store.postgresql import Access, Password
 from tools.store.store import Store
 
 PASSWORD = "PGPASSWORD"
@@ -74,13 +74,16 @@ def open_ledger(
     `secrets` are those that are open already.
     """
     access = Access(
-        connections=settings.ledger.connections, connect_seconds=settings.ledger.connect_seconds
+        connections=settings.ledger.connections,
+        connect_seconds=settings.ledger.connect_seconds,
+        password=password_of(settings, secrets) if is_address(place) else None,
     )
-    if is_address(place) and PASSWORD in settings.secrets.sources:
-        known = secrets or open_secrets(settings)
-        access = Access(
-            connections=access.connections,
-            connect_seconds=access.connect_seconds,
-            password=lambda renewed: known.secret(PASSWORD, renewed=renewed),
-        )
     return Store.open(place, read_only=read_only, synchronous=synchronous, access=access)
+
+
+def password_of(settings: Settings, secrets: Secrets | None = None) -> Password | None:
+    """How a database's password is asked for; None leaves it to PGPASSWORD in the environment."""
+    if PASSWORD not in settings.secrets.sources:
+        return None
+    known = secrets or open_secrets(settings)
+    return lambda renewed: known.secret(PASSWORD, renewed=renewed)

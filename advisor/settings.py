@@ -250,9 +250,20 @@ class SpendingSettings(_Group):
     """Where it is counted what models cost, for every run and folder of a user.
 
     Without a `file` it is `advisor/spending.sqlite` in $XDG_STATE_HOME, or in ~/.local/state.
+    Machines and functions that are to share one budget name the same `url`,
+    `postgresql://USER@HOST/DATABASE`, which goes before the file; the password is PGPASSWORD.
     """
 
     file: str | None = Field(None, min_length=1)
+    url: str | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _in_postgresql(cls, url: str | None) -> str | None:
+        """A file is not shared by machines; and settings are shown and kept, secrets are not."""
+        if url is not None and not url.startswith("postgresql://"):
+            raise ValueError("it must be postgresql://USER@HOST/DATABASE")
+        return _no_password(url)
 
     def place(self) -> Path:
         """The file in force."""

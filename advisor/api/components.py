@@ -22,7 +22,6 @@ from quant_core.calendar import NEW_YORK, Session, new_york, to_datetime
 from quant_core.types import Status
 from tools.errors import AdvisorError
 from tools.llm.calls import Outcome
-from tools.llm.spending import SpendingFile
 from tools.store import codec
 
 STALE = timedelta(minutes=3)
@@ -220,15 +219,14 @@ def _model(parts: Parts) -> schemas.Component:
 
 
 def _budget(parts: Parts, now: datetime) -> schemas.Component:
-    """What models may still cost on this New York day, all processes of this user together."""
-    place, limits = parts.spending, parts.llm_budget
-    if place is None or not place.is_file():
-        return _nothing("budget", "no model was ever asked from here: nothing is spent")
+    """What models may still cost on this New York day, all who share the count together."""
+    limits = parts.llm_budget
     try:
-        with SpendingFile.open(place) as file:
-            counted = file.counted(now.astimezone(NEW_YORK).date())
+        counted = parts.counted and parts.counted(now.astimezone(NEW_YORK).date())
     except AdvisorError:
         return _part("budget", False, "what models cost cannot be read: no model is asked")
+    if counted is None:
+        return _nothing("budget", "no model was ever asked from here: nothing is spent")
     left = float(counted.usd) < limits.usd_per_day and counted.tokens < limits.tokens_per_day
     told = (
         f"${counted.usd:,.2f} of ${limits.usd_per_day:,.2f} and {counted.tokens:,} of "

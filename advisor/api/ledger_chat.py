@@ -23,6 +23,7 @@ from advisor.chatting import end_of
 from advisor.indexing import Library as Searched
 from advisor.indexing import open_library
 from advisor.settings import Settings
+from advisor.spending import open_spending
 from graph.chat import CODE, MACHINE, Reply, answering, known_of
 from graph.library import IndexLibrary, NoLibrary
 from graph.looking import Library
@@ -33,7 +34,7 @@ from graph.suggesting import suggestions
 from tools.clock import SystemClock
 from tools.errors import AdvisorError, NoData
 from tools.lane_reads import Reads
-from tools.llm import DailyBudget, LanguageModel, SpendingFile
+from tools.llm import DailyBudget, LanguageModel
 from tools.store.paging import RunPlace
 from tools.store.store import Store
 from tools.toolbox import Toolbox
@@ -61,7 +62,7 @@ class LedgerChat:
         self._store, self._view, self._settings = store, view, settings
         self._folder, self._model = folder, model
         self._reads = Reads.of(store)
-        self._spending = SpendingFile.open(settings.spending.place()) if model else None
+        self._spending = open_spending(settings) if model else None
         self._budget = DailyBudget(settings.llm_budget, SystemClock(), self._spending)
         self._conversations = conversations or Conversations(
             settings.api.chat_conversations, 60 * settings.api.chat_forget_minutes

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from advisor.api.answers import Answers
@@ -14,6 +15,7 @@ from advisor.api.view import LedgerView
 from advisor.control import Control
 from advisor.settings import ApiSettings, ScheduleSettings
 from tools.llm.budget import BudgetLimits
+from tools.llm.spending import Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +25,11 @@ class Parts:
     `control` is that of the ledger's folder; None where it has none, so that nothing can be halted
     from here. `folder` is where the ledger's file lies, with what else its runs leave there; None
     for a database elsewhere. `public` says that it listens beyond this machine, where every caller
-    needs a key. `index_state` says how the index is that the chat searches. `spending` is where it
-    is counted what models cost, `llm_budget` what they may, and `schedule` what jobs start: these
-    are only told. `patience` says for how many more seconds whoever asks the chat can be answered,
-    where somebody between hangs up; None: as long as they wait.
+    needs a key. `index_state` says how the index is that the chat searches. `counted` says what
+    counts against the budget of a New York day (None: nothing ever was), `llm_budget` what models
+    may cost, and `schedule` what jobs start: these are only told. `patience` says for how many more
+    seconds whoever asks the chat can be answered, where somebody between hangs up; None: as long as
+    they wait.
     """
 
     view: LedgerView
@@ -39,7 +42,7 @@ class Parts:
     control: Control | None = None
     folder: Path | None = None
     public: bool = False
-    spending: Path | None = None
+    counted: Callable[[date], Spent | None] | None = None
     llm_budget: BudgetLimits = field(default_factory=BudgetLimits)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     patience: Callable[[], float] | None = None

@@ -4,6 +4,7 @@ import gc
 import socket
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
@@ -88,6 +89,7 @@ def _run(
     from advisor.keeping import Keeping
     from advisor.ledgers import folder_of, open_ledger
     from advisor.secrets import provide_keys
+    from advisor.spending import counted_on
     from advisor.telemetry.serving import served
     from advisor.timetable import session_of
     from tools.errors import BadInput
@@ -112,7 +114,7 @@ def _run(
             view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(view),
             chat=chat, index_state=chat.index_state,
             control=Control(folder) if folder else None, folder=folder, public=public,
-            spending=settings.spending.place(), llm_budget=settings.llm_budget,
+            counted=partial(counted_on, settings=settings), llm_budget=settings.llm_budget,
             schedule=settings.schedule,
         )  # fmt: skip
         stack.enter_context(served(parts.metrics.registry, settings.telemetry))

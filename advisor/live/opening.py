@@ -123,7 +123,7 @@ class Opening:
             chosen = stack.enter_context(
                 advisers(
                     self.options, settings, request.folder, store, run_id, news.reader,
-                    clock=clock, watch=steps.tell,
+                    clock=clock, watch=steps.tell, secrets=self._secrets,
                 )
             )  # fmt: skip
             if self.apart is not None:
@@ -215,10 +215,14 @@ class Opening:
         """The ledger, as its only writer."""
         self.request.folder.mkdir(parents=True, exist_ok=True)
         place = self.settings.ledger.url or self.request.folder / LEDGER
-        known = self.environment if isinstance(self.environment, Secrets) else None
         return stack.enter_context(
-            open_ledger(place, self.settings, read_only=False, secrets=known)
+            open_ledger(place, self.settings, read_only=False, secrets=self._secrets)
         )
+
+    @property
+    def _secrets(self) -> Secrets | None:
+        """Those of the environment, where it has some of its own."""
+        return self.environment if isinstance(self.environment, Secrets) else None
 
     def _control(self) -> Control:
         """What a person wants of the session."""

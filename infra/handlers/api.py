@@ -10,7 +10,7 @@ answer is sent whole; a page asks again instead.
 import asyncio
 from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from time import monotonic
 from typing import Any
 
@@ -25,6 +25,7 @@ from advisor.ledgers import open_ledger
 from advisor.live.clock import LiveClock, WallClock
 from advisor.live.control import CONTROL, ControlThroughBucket
 from advisor.secrets import provide_keys
+from advisor.spending import counted_on
 from infra.handlers.gateway import GatewayKeys, caller_of, passed_on, seconds_left
 from infra.handlers.given import Given
 from infra.handlers.invocation import Context, Limited, log
@@ -99,7 +100,8 @@ class Api:
             chat=chat, index_state=chat.index_state,
             control=ControlThroughBucket(given.scratch / CONTROL, given.bucket(CONTROL)),
             public=True, patience=lambda: self._left(TO_TELL_SECONDS),
-            spending=settings.spending.place(), llm_budget=settings.llm_budget,
+            counted=partial(counted_on, settings=settings, secrets=given.secrets),
+            llm_budget=settings.llm_budget,
         )  # fmt: skip
         # What is not known to be text is sent as base64, which a REST API does not undo.
         texts = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE]

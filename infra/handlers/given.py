@@ -247,7 +247,8 @@ def soon(clock: LiveClock, seconds: float) -> datetime:
 
 # What a variable of the template means in settings; a variable that is not set says nothing.
 _TRANSLATED: dict[str, dict[str, str]] = {
-    "LEDGER_URL": {"LEDGER__URL": "{LEDGER_URL}"},
+    # Containers share no disk: beside the ledger is one place that all of them see.
+    "LEDGER_URL": {"LEDGER__URL": "{LEDGER_URL}", "SPENDING__URL": "{LEDGER_URL}"},
     "ALERT_TOPIC": {"ALERTS__SNS_TOPIC": "{ALERT_TOPIC}"},
     "SEARCH_ENDPOINT": {"RAG__INDEX": "{SEARCH_ENDPOINT}"},
     "CORS_ORIGIN": {"API__CORS_ORIGINS": "{CORS_ORIGIN}"},

@@ -68,7 +68,14 @@ class MarketAnalysis:
         given = self._given
         with (
             open_ledger(given.ledger, given.settings, secrets=given.secrets) as store,
-            advisers(given.options(), given.settings, given.scratch, store, run_id) as chosen,
+            advisers(
+                given.options(),
+                given.settings,
+                given.scratch,
+                store,
+                run_id,
+                secrets=given.secrets,
+            ) as chosen,
         ):
             if chosen.analyst is None:
                 return degraded(view.as_of, "nobody analyses: ANALYST is none"), []

@@ -126,6 +126,14 @@ def test_a_password_does_not_belong_in_a_setting() -> None:
     assert "hidden" not in str(raised.value)
 
 
+@pytest.mark.parametrize("url", ["postgresql://me:hidden@host/advisor", "mysql://hidden/x"])
+def test_what_models_cost_is_counted_in_postgresql_without_a_password(url: str) -> None:
+    with pytest.raises(BadInput, match=r"spending\.url|ADVISOR_SPENDING__URL"):
+        load_settings(None, {"ADVISOR_SPENDING__URL": url})
+    shared = load_settings(None, {"ADVISOR_SPENDING__URL": "postgresql://me@host/advisor"})
+    assert shared.config_hash() == load_settings(None, {}).config_hash()
+
+
 def test_spending_is_kept_for_the_user_and_not_for_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -222,6 +222,13 @@ def test_nobody_may_halt_until_a_key_is_named() -> None:
     assert {"/api/chat", "/api/halt", "/api/resume"} < paths
 
 
+def test_who_may_ask_a_model_may_count_what_it_costs() -> None:
+    """The count is in the ledger's database: without its password nothing may be spent."""
+    ask = able("bedrock:InvokeModel", "BedrockModelId")
+    assert {"Premarket", "LiveCycle", "MarketAnalysis"} <= ask
+    assert ask <= able("secretsmanager:GetSecretValue", "DatabaseSecret")
+
+
 def test_data_are_encrypted_private_and_kept() -> None:
     data = resources("data")
     database = data["Database"]

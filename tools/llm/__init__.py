@@ -20,7 +20,7 @@ from tools.llm.parameters import ModelParameters
 from tools.llm.prices import PriceList
 from tools.llm.recorded import MissingRecording, RecordingModel, ReplayModel
 from tools.llm.recordings import Recordings, RecordingsFile
-from tools.llm.spending import SpendingFile, Spent
+from tools.llm.spending import Spending, SpendingFile, Spent
 
 __all__ = [
     "Answer",
@@ -40,6 +40,7 @@ __all__ = [
     "Recordings",
     "RecordingsFile",
     "ReplayModel",
+    "Spending",
     "SpendingFile",
     "Spent",
 ]

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from quant_core.calendar import NEW_YORK
 from tools.clock import Clock
-from tools.llm.spending import NOTHING, SpendingFile, Spent
+from tools.llm.spending import NOTHING, Spending, SpendingFile, Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +39,12 @@ class DailyBudget:
     """
 
     def __init__(
-        self, limits: BudgetLimits, clock: Clock, spending: SpendingFile | None = None
+        self, limits: BudgetLimits, clock: Clock, spending: Spending | None = None
     ) -> None:
         """A budget from which all that `spending` has counted is gone."""
         self._limit = Spent(Decimal(str(limits.usd_per_day)), limits.tokens_per_day)
         self._clock = clock
-        self._spending = spending or SpendingFile.open()
+        self._spending: Spending = spending or SpendingFile.open()
 
     def today(self) -> date:
         """The day that pays for a call made now."""
@@ -73,7 +73,7 @@ class DailyBudget:
 class Hold:
     """An amount set aside for one call. Settle it exactly once, whatever became of the call."""
 
-    def __init__(self, spending: SpendingFile, number: int, day: date, most: Spent) -> None:
+    def __init__(self, spending: Spending, number: int, day: date, most: Spent) -> None:
         """Made by the budget."""
         self._spending, self._number, self._day = spending, number, day
         self.most = most

@@ -1,8 +1,9 @@
-"""What models have cost, day by day, in one small file that all of a user's processes share.
+"""What models have cost, day by day: the port, and the file that a user's processes share.
 
 Invariants: a hold is on the disk before its call begins, and is granted and counted in one
 transaction, so that processes together never exceed a limit. A hold that was never settled counts
 in full for good, whatever became of its process: nobody can tell whether that call was billed.
+Processes on several machines share a table instead (`spending_table`).
 """
 
 import os
@@ -15,6 +16,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from tools.errors import BadInput, Transient
 
@@ -51,6 +53,33 @@ class Spent:
     def __sub__(self, other: "Spent") -> "Spent":
         """The difference."""
         return Spent(self.usd - other.usd, self.tokens - other.tokens)
+
+
+class Spending(Protocol):
+    """Where it is counted what models cost, for all who share it."""
+
+    def hold(self, day: date, most: Spent, limit: Spent) -> int | None:
+        """Set aside the most that a call can cost; the hold's number, or None beyond the limit.
+
+        Raises Transient when that cannot be kept: what is not kept must not be spent.
+        """
+        ...
+
+    def settle(self, number: int, day: date, cost: Spent) -> None:
+        """Replace a hold by what its call cost; where that cannot be kept, the hold stands."""
+        ...
+
+    def spent(self, day: date) -> Spent:
+        """What the settled calls of a day have cost."""
+        ...
+
+    def counted(self, day: date) -> Spent:
+        """What counts against a day's limit: what was spent and what is held."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; a call that is still out keeps its whole hold."""
+        ...
 
 
 class SpendingFile:

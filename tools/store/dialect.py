@@ -212,9 +212,12 @@ def _sqlite_name(error: BaseException) -> str:
     return str(getattr(error, "sqlite_errorname", ""))
 
 
-# What is said when a connection cannot be made: there is no SQLSTATE then. A server that starts,
-# ends or changes over (57P03), and TLS that breaks off, are over in a moment.
-_PASSING = ("the database system is", "SSL SYSCALL", "SSL connection has been closed")
+# What a server that refuses a connection says: there is no SQLSTATE then. The first pass: it
+# restarts, fails over (57P03, also in the middle of a TLS handshake) or is full.
+_PASSING = (
+    "the database system is", "too many clients", "too many connections", "SSL SYSCALL",
+    "SSL connection has been closed", "unexpected eof", "error response during SSL exchange",
+)  # fmt: skip
 _SETUP = (
     "password", "role ", "database ", "pg_hba", "certificate", "SSL", "could not translate host",
 )  # fmt: skip

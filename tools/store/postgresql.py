@@ -46,11 +46,13 @@ class Access:
     """How a server is reached: connections kept open, and seconds for each attempt to connect.
 
     As many again may be opened for a moment; a writer has one more of its own. One is enough where
-    one thing is done at a time, as in a Lambda.
+    one thing is done at a time, as in a Lambda. A connection on which nothing that was sent arrives
+    for `silence_seconds` is broken.
     """
 
     connections: int = 5
     connect_seconds: int = 10
+    silence_seconds: int = 60
     password: Password | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +82,7 @@ def engine_at(url: URL, *, durable: bool, access: Access) -> Engine:
                 "keepalives_idle": 30,
                 "keepalives_interval": 10,
                 "keepalives_count": 3,
-                "tcp_user_timeout": 60_000,
+                "tcp_user_timeout": 1000 * access.silence_seconds,
             },
         )
     except ModuleNotFoundError as error:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from advisor.api.metrics import Metrics
 from advisor.api.parts import Parts
 from advisor.api.view import LedgerView
 from advisor.hold_reasons import DISAGREE
-from advisor.settings import ApiSettings, ScheduleSettings
+from advisor.settings import ApiSettings, ScheduleSettings, Settings, SpendingSettings
+from advisor.spending import counted_on
 from quant_core.types import RiskChange, RiskState
 from tests.advisor.api.worlds import api, client
 from tests.tools.store import examples
@@ -108,17 +110,27 @@ def test_what_the_ledger_says_of_the_broker_is_told_while_it_holds(paper: Watche
 
 def test_the_budget_of_the_day_is_told_and_when_it_is_used_up(paper: Watched) -> None:
     place, limits = paper.folder / "spending.sqlite", BudgetLimits(usd_per_day=2.0)
-    assert paper.say(OPEN, spending=place)["budget"][0] == "not_configured"
+    settings = Settings(spending=SpendingSettings(file=str(place)))
+    counted = partial(counted_on, settings=settings)
+    assert paper.say(OPEN)["budget"][0] == "not_configured"
+    assert paper.say(OPEN, counted=counted)["budget"][0] == "not_configured"
     assert not place.exists(), "looking makes no file"
     with SpendingFile.open(place) as file:
         file.hold(OPEN.date(), Spent(Decimal("0.5"), 1_000), Spent(Decimal(9), 10**9))
-        state, detail = paper.say(OPEN, spending=place, llm_budget=limits)["budget"]
+        state, detail = paper.say(OPEN, counted=counted, llm_budget=limits)["budget"]
         assert state == "ok"
         assert detail.startswith("$0.50 of $2.00 and 1,000 of 5,000,000 tokens")
         file.hold(OPEN.date(), Spent(Decimal("1.5"), 0), Spent(Decimal(9), 10**9))
-    assert paper.say(OPEN, spending=place, llm_budget=limits)["budget"][0] == "degraded"
-    tomorrow = paper.say(OPEN + timedelta(days=1), spending=place, llm_budget=limits)
+    assert paper.say(OPEN, counted=counted, llm_budget=limits)["budget"][0] == "degraded"
+    tomorrow = paper.say(OPEN + timedelta(days=1), counted=counted, llm_budget=limits)
     assert tomorrow["budget"][0] == "ok"
+
+
+def test_a_budget_that_cannot_be_read_is_degraded(paper: Watched) -> None:
+    away = SpendingSettings(url="postgresql://advisor@127.0.0.1:1/advisor")
+    counted = partial(counted_on, settings=Settings(spending=away))
+    state, detail = paper.say(OPEN, counted=counted)["budget"]
+    assert (state, "cannot be read: no model is asked" in detail) == ("degraded", True)
 
 
 def test_jobs_are_told_with_when_they_are_due(paper: Watched) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from infra.handlers.api import Api
 from infra.handlers.live_cycle import LiveCycle
 from infra.handlers.market_analysis import MarketAnalysis
 from quant_core.types import Status
 from tests.advisor.test_model_replay import ANALYSIS
 from tests.infra.handlers.cloud import Cloud, Context
+from tests.infra.handlers.test_days import request
 from tests.stand_ins.anthropic import anthropic_stand_in
 from tests.stand_ins.steps import Fails, Says
 from tools.errors import BadInput, NoData
@@ -94,3 +96,30 @@ def test_a_question_that_nobody_put(cloud: Cloud) -> None:
     event = {"run": "abc", "as_of": "2025-03-12T14:00:00+00:00"}
     with pytest.raises(NoData, match="has put no question"):
         MarketAnalysis(cloud.given(), cloud.clock)(event, Context())
+
+
+@pytest.mark.slow
+def test_containers_that_share_no_disk_share_the_budget_of_the_day(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+    dear = Says(text=json.dumps(ANALYSIS), tokens=(985_000, 20))  # at 2 and 10 USD a million
+    with anthropic_stand_in(lambda _: dear) as server:
+        more = modelled(cloud, server.url) | {"ADVISOR_LLM_BUDGET__USD_PER_DAY": "2"}
+        cycle = LiveCycle(cloud.given(**more), cloud.clock)
+        for minute in range(17):
+            cloud.at(minute + 0.05)
+            cloud.tick(cycle)
+            if minute in (0, 15):
+                apart = {"ADVISOR_SPENDING__FILE": str(cloud.folder / f"disk-{minute}" / "file")}
+                container = cloud.given(**more, **apart)
+                MarketAnalysis(container, cloud.clock)(cloud.starts.told[-1], Context())
+    assert len(server.requests) == 1
+    asked, refused = analyses(cloud)
+    assert asked.status is Status.OK
+    assert refused.status is Status.DEGRADED
+    assert "0.0298 USD" in refused.degraded_reason
+    api = Api(cloud.given(**more))
+    told = json.loads(api(request("/api/health"), Context())["body"])
+    api.close()
+    assert "$1.97 of $2.00" in str(told)

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, event, make_url
 
-from tests.stand_ins.tls_postgresql import certificate, in_front_of
+from tests.stand_ins.tls_postgresql import certificate, going_down, in_front_of, saying
 from tests.tools.store import examples as ex
 from tools.errors import Ambiguous, BadInput, NotConfigured, Transient
 from tools.store import Store
@@ -300,6 +300,54 @@ def test_a_server_without_tls_is_not_spoken_to(where: str) -> None:
         pytest.raises(NotConfigured, match="server does not support SSL"),
     ):
         Store.open(through(port, sslmode="require"))
+
+
+def test_what_only_has_to_be_encrypted_is_encrypted(where: str, tmp_path: Path) -> None:
+    """As the functions reach RDS: without a CA bundle, whoever signed the certificate."""
+    with in_front_of(socket_of(where), certificate(tmp_path)) as port:
+        with Store.open(through(port, sslmode="require")) as store:
+            ex.start(store)
+        with psycopg.connect(through(port, sslmode="require")) as connection:
+            assert connection.pgconn.ssl_in_use
+
+
+def test_a_certificate_of_another_name_is_not_this_servers(where: str, tmp_path: Path) -> None:
+    mine = certificate(tmp_path)
+    with in_front_of(socket_of(where), mine) as port:
+        asked = {"hostaddr": "127.0.0.1", "sslrootcert": str(mine)}
+        url = through(port, **asked).replace("@127.0.0.1", "@ledger.example.com")
+        with pytest.raises(NotConfigured, match=r"does not match host name .ledger\.example\.com"):
+            Store.open(url)
+        Store.open(f"{url}&sslmode=verify-ca").close()
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+def test_a_server_that_goes_in_a_handshake_is_an_outage(
+    where: str, tmp_path: Path, is_after: bool
+) -> None:
+    """A failover does; a person has nothing to set right."""
+    with (
+        going_down(certificate(tmp_path) if is_after else None) as port,
+        pytest.raises(Transient, match="cannot be reached, nothing was written"),
+    ):
+        Store.open(through(port, sslmode="require"))
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ("57P03", "the database system is starting up"),
+        ("57P03", "the database system is shutting down"),
+        ("53300", "sorry, too many clients already"),
+        ("53300", 'too many connections for role "postgres"'),
+        ("53300", 'too many connections for database "postgres"'),
+    ],
+)
+def test_a_server_that_takes_nobody_now_may_in_a_moment(
+    where: str, state: str, message: str
+) -> None:
+    with saying(state, message) as port, pytest.raises(Transient, match=message):
+        Store.open(through(port))
 
 
 # Passwords
