@@ -1,6 +1,7 @@
 """`advisor live`: today's session, minute by minute, on live bars."""
 
 import signal
+import sys
 import threading
 from datetime import datetime
 from enum import StrEnum
@@ -71,8 +72,12 @@ def live(
     from advisor.live.opening import LiveRequest, Opening, session_at
     from advisor.secrets import open_secrets, provide_keys
     from advisor.settings import load_settings
+    from advisor.telemetry import logs
 
     settings, clock, stop = load_settings(config), WallClock(), threading.Event()
+    if settings.telemetry.logs != "auto" or not sys.stderr.isatty():
+        # On a terminal, what the session says is enough.
+        logs.configure(settings.telemetry.logs, settings.telemetry.log_level)
     session = session_at(clock.now())
     provide_keys(settings, model="model" in (analyst, validation, premarket))
     screen = console()
