@@ -21,7 +21,15 @@ from advisor.telemetry.port import Telemetry
 from advisor.telemetry.seams import RecordedBroker, RecordedLedger
 from advisor.telemetry.tracing import spans
 from quant_core.market_view import MarketView
-from quant_core.types import Analysis, Decision, Signal, Status, Verdict
+from quant_core.types import (
+    Analysis,
+    Decision,
+    Fill,
+    OrderRejection,
+    Signal,
+    Status,
+    Verdict,
+)
 from tools.ports import Analyst, Broker, Ledger, LedgerRecord, Validator
 
 _log = logging.getLogger("advisor.telemetry")
@@ -39,6 +47,8 @@ class Recorder(Telemetry):
         self._metrics = instruments(registry, "process")
         self._run, self._now = run, now
         self._span = spans()
+        # What the position of a lane in a symbol was decided as: fills do not say it themselves.
+        self._decided: dict[tuple[str, str], str] = {}
 
     @contextmanager
     def cycle(self, lane: str, minute: datetime) -> Iterator[None]:
@@ -81,8 +91,10 @@ class Recorder(Telemetry):
         return RecordedBroker(broker, self)
 
     def watch(self, lanes: Iterable[Lane]) -> None:
-        """Time and trace the analysts and validators of lanes."""
+        """Time and trace the analysts and validators of lanes, and know what they hold."""
         for lane in lanes:
+            for record in lane.records:
+                self._note(record, lane.name)
             if lane.analyst is not None:
                 lane.analyst = self._analyst(lane.analyst, lane.name)
             if lane.validator is not None:
@@ -117,7 +129,21 @@ class Recorder(Telemetry):
                 self.event(kind)
                 if (part := _degraded(record)) is not None:
                     self._metrics["advisor_failures_total"].labels(part, "degraded").inc()
-                lines.write(record, lane)
+                self._note(record, lane)
+                with about(**self._behind(record, lane)):
+                    lines.write(record, lane)
+
+    def _note(self, record: object, lane: str) -> None:
+        if isinstance(record, Decision) and record.plan.quantity:
+            signal = record.signal
+            self._decided[lane, signal.symbol] = lines.decision_id(lane, signal)
+
+    def _behind(self, record: object, lane: str) -> dict[str, str]:
+        """The decision that a fill or a refusal goes back to: a symbol has one position."""
+        if not isinstance(record, Fill | OrderRejection):
+            return {}
+        decision = self._decided.get((lane, record.symbol))
+        return {"decision": decision} if decision else {}
 
     def _analyst(self, analyst: Analyst, lane: str) -> Analyst:
         def analyse(view: MarketView) -> Analysis:

@@ -93,6 +93,12 @@ def test_what_is_observed_decides_the_same(
     assert all(line["minute"].startswith("2026-10-14T") for line in logged)
     trades = [line for line in lines if line["event"] == "trade"]
     assert {line["decision"] for line in trades} <= {line["decision"] for line in logged}
+    fills = [line for line in lines if line["event"] == "fill"]
+    assert len(fills) >= 2 * len(trades) > 0
+    for trade in trades:  # one search finds all of it
+        filled = [line for line in fills if line["decision"] == trade["decision"]]
+        sides = {line["side"]: line["quantity"] for line in filled}
+        assert sides == {trade["side"]: trade["quantity"], -trade["side"]: trade["quantity"]}
 
 
 ORDER = Order(
