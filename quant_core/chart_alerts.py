@@ -22,7 +22,7 @@ IGNORED = timedelta(minutes=10)  # up to here it is shown
 def in_force(
     alerts: Iterable[ChartAlert], symbols: Collection[str], as_of: datetime
 ) -> tuple[ChartAlert, ...]:
-    """Of each of `symbols` the latest alert known before `as_of`, by symbol; none older than 10 min.
+    """Of each of `symbols` the latest alert known before `as_of`, unless it is too old; by symbol.
 
     A later alert takes the place of an earlier one for good, whatever it says.
     """

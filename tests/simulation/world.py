@@ -15,6 +15,7 @@ from typing import Any, cast
 from advisor.control import Control
 from advisor.cycle import dependencies
 from advisor.lanes import Lane, TradingDay
+from advisor.live.alerts import ChartAlerts
 from advisor.live.feed import LiveFeed
 from advisor.live.kept_bars import LocalBars
 from advisor.live.loop import Crew, LiveSession, Parts
@@ -35,6 +36,7 @@ from tests.simulation.feeds import Archive, Market, Stream
 from tests.simulation.pit import SLIPPAGE, Pit
 from tests.stand_ins.alpaca_exchange import Exchange
 from tools.errors import Transient
+from tools.market.alert_inboxes import FolderInbox
 from tools.notify.alerts import Alert
 from tools.store import Store
 
@@ -226,6 +228,9 @@ class World:
             ledger=ledger,
             take_up=lambda: self._crew(deps),
             control=Control(self.folder),
+            alerts=ChartAlerts(
+                FolderInbox(self.folder / "alerts", str), self.store, ledger, RUN, lambda *_: None
+            ),
             updates=None,
             quotes=None,
             telling=Telling(lambda _: None, self._alert),
