@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advisor.api.answers import Answers
+from advisor.api.chart_intake import ChartIntake
 from advisor.api.chat import Chat
 from advisor.api.desk import Desk
 from advisor.api.keys import KeyFile
@@ -21,11 +22,12 @@ class Parts:
     """The parts of a running API. `chat` None: questions are answered with what to do about it.
 
     `control` is that of the ledger's folder; None where it has none, so that nothing can be halted
-    from here. `folder` is where the ledger's file lies, with what else its runs leave there; None
-    for a database elsewhere. `public` says that it listens beyond this machine, where every caller
-    needs a key. `index_state` says how the index is that the chat searches. `spending` is where it
-    is counted what models cost, `llm_budget` what they may, and `schedule` what jobs start: these
-    are only told.
+    from here. `intake` takes alerts of charts for its session; None where they come another way.
+    `folder` is where the ledger's file lies, with what else its runs leave there; None for a
+    database elsewhere. `public` says that it listens beyond this machine, where every caller needs
+    a key. `index_state` says how the index is that the chat searches. `spending` is where it is
+    counted what models cost, `llm_budget` what they may, and `schedule` what jobs start: these are
+    only told.
     """
 
     view: LedgerView
@@ -36,6 +38,7 @@ class Parts:
     chat: Chat | None = None
     index_state: Callable[[], Component] | None = None
     control: Control | None = None
+    intake: ChartIntake | None = None
     folder: Path | None = None
     public: bool = False
     spending: Path | None = None
