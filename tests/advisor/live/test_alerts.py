@@ -1,4 +1,4 @@
-"""Alerts of charts in a live session: recorded, known, shown to the model, and replayed as it was."""
+"""Alerts of charts in a live session: recorded, shown to a model while young, and replayed."""
 
 import json
 import time
@@ -102,9 +102,10 @@ def test_a_process_that_dies_between_record_and_removal_records_nothing_twice(
     with theatre(tmp_path) as stage:
         chart = Chart(stage)
         told = chart.tells(2)
-        with monkeypatch.context() as patched, pytest.raises(Died):
+        with monkeypatch.context() as patched:
             patched.setattr(FolderInbox, "done", dies)
-            Play(stage, "dry").run(until=5)
+            with pytest.raises(Died):
+                Play(stage, "dry").run(until=5)
         assert recorded(tmp_path / "run") == [told]
         assert len(list(chart.folder.iterdir())) == 1
         assert Play(stage, "dry").run(until=8) == "stopped"
