@@ -49,7 +49,7 @@ def read_alert(body: bytes, passphrase: str, now: datetime) -> ChartAlert:
     if not hmac.compare_digest(told, passphrase.encode()):
         raise Rejected("the passphrase is missing or wrong")
     _exactly(given, _FIELDS)
-    nonce, symbol = _text(given, "nonce", 8, 64), _symbol(given)
+    nonce, symbol = _text(given, "nonce", 8, 64, ".-_:"), _symbol(given)  # {{time}} has colons
     name = hashlib.sha256(f"{symbol} {nonce}".encode()).hexdigest()[:32]
     return _alert(given, name, _recent(_moment(given["time"], "{{time}}"), now), now)
 
@@ -116,11 +116,11 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _text(given: Mapping[str, Any], name: str, least: int, most: int) -> str:
+def _text(given: Mapping[str, Any], name: str, least: int, most: int, also: str = ".-_") -> str:
     value = given[name]
     plain = isinstance(value, str) and value.isascii()
-    if not plain or not all(c.isalnum() or c in ".-_" for c in value):
-        raise BadInput(f"{name} must be letters, digits, dots and dashes")
+    if not plain or not all(c.isalnum() or c in also for c in value):
+        raise BadInput(f"{name} must be letters, digits and {' '.join(also)}")
     if not least <= len(value) <= most:
         raise BadInput(f"{name} has {len(value)} characters; it must have {least} to {most}")
     return str(value)
