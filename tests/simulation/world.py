@@ -36,7 +36,7 @@ from tests.simulation.feeds import Archive, Market, Stream
 from tests.simulation.pit import SLIPPAGE, Pit
 from tests.stand_ins.alpaca_exchange import Exchange
 from tools.errors import Transient
-from tools.market.alert_inboxes import FolderInbox
+from tools.market.alert_inboxes import FOLDER, FolderInbox
 from tools.notify.alerts import Alert
 from tools.store import Store
 
@@ -110,6 +110,8 @@ class World:
         self.person = Control(folder)
         self.halts: list[tuple[datetime, datetime]] = []
         self.alerts: list[Alert] = []
+        self.charts = FolderInbox(folder / FOLDER, lambda _: None)
+        self.at_its_end: Callable[[int], None] = lambda _: None  # what comes when a minute ends
         self.store: Store | None = None
         self.processes = 0
         self.now = self.exchange.now = to_datetime(opening)
@@ -181,6 +183,7 @@ class World:
             case "clock ahead":
                 self.skew = timedelta(seconds=self.fate.random.randint(2, 50))
         self._person_acts()
+        self.at_its_end(row)
 
     def _person_acts(self) -> None:
         if self.halts and self.halts[-1][1] > self.now:
@@ -228,9 +231,7 @@ class World:
             ledger=ledger,
             take_up=lambda: self._crew(deps),
             control=Control(self.folder),
-            alerts=ChartAlerts(
-                FolderInbox(self.folder / "alerts", str), self.store, ledger, RUN, lambda *_: None
-            ),
+            alerts=ChartAlerts(self.charts, self.store, ledger, RUN, lambda *_: None),
             updates=None,
             quotes=None,
             telling=Telling(lambda _: None, self._alert),
