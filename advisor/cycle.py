@@ -111,7 +111,7 @@ def ask_if_due(lane: Lane, day: TradingDay, settings: Settings) -> None:
     """Put the question of the moment in which the lane's row begins, if one is due; once."""
     if lane.analyst is None or lane.row % settings.analysis.interval_minutes != 0:
         return
-    view = view_market(day.grid, day.session, day.snapshots, lane.desk, lane.row)
+    view = view_market(day.grid, day.session, day.snapshots, lane.desk, lane.row, day.alerts)
     if view.as_of not in lane.asked:
         lane.asked.append(view.as_of)
         lane.asking.ask(lane.analyst, view)
@@ -238,7 +238,7 @@ def _step(
 def _validate(lane: Lane, day: TradingDay, signal: Signal, row: int) -> Verdict:
     """The validator's verdict as of the close of the trigger bar; a failure abstains."""
     assert lane.validator is not None
-    view = view_market(day.grid, day.session, day.snapshots, lane.desk, row + 1)
+    view = view_market(day.grid, day.session, day.snapshots, lane.desk, row + 1, day.alerts)
     try:
         verdict = lane.validator(signal, view)
     except BadInput:

@@ -30,6 +30,7 @@ from quant_core.grid import Grid
 from quant_core.market_view import MarketView
 from quant_core.types import (
     Analysis,
+    ChartAlert,
     Decision,
     Fill,
     LaneDay,
@@ -45,12 +46,13 @@ from tools.ports import Analyst, LedgerRecord, Validator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradingDay:
-    """One session as every lane sees it."""
+    """One session as every lane sees it; `alerts` are those of charts that its run has by now."""
 
     session: Session
     grid: Grid
     snapshots: Sequence[Snapshot]
     clock: np.ndarray
+    alerts: Sequence[ChartAlert] = ()
 
 
 @dataclass(slots=True, kw_only=True)

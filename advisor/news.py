@@ -1,4 +1,7 @@
-"""Which news a run reads: files, and ledgers that kept the news of an earlier run."""
+"""Which news a run reads: files, and ledgers that kept the news of an earlier run.
+
+A ledger has the chart alerts too that reached the run: a replay of it is shown them as it was.
+"""
 
 import hashlib
 from collections import Counter
@@ -9,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from advisor.settings import Settings
+from quant_core.types import ChartAlert
 from tools.errors import NoData
 from tools.news.files import NewsFiles, NewsFormat, read_news_files
-from tools.news.ledger import LedgerNews
+from tools.news.ledger import LedgerNews, chart_alerts
 from tools.news.shelf import JoinedNews
 from tools.ports import NewsReader
 from tools.store.store import Store
@@ -22,11 +26,15 @@ LEDGER_IN_FOLDER = "ledger.sqlite"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewsSources:
-    """An open set of news sources. `reader` is None when there are none; `digest` is identity."""
+    """An open set of news sources. `reader` is None when there are none; `digest` is identity.
+
+    `alerts` are those of charts in its ledgers, in the order in which they were recorded.
+    """
 
     reader: NewsReader | None = None
     files: NewsFiles | None = None
     digest: str = ""
+    alerts: tuple[ChartAlert, ...] = ()
 
     def counts(self) -> dict[str, Any] | None:
         """What was read, accepted and refused by reason; None without files."""
@@ -46,6 +54,7 @@ def open_news(paths: Sequence[Path], settings: Settings, stack: ExitStack) -> Ne
     others = [path for path in paths if _ledger(path) is None]
     readers: list[NewsReader] = []
     parts: list[str] = []
+    alerts: dict[str, ChartAlert] = {}
     files = None
     if others:
         form = NewsFormat(columns=settings.news.columns, tz=settings.news.timezone)
@@ -57,11 +66,15 @@ def open_news(paths: Sequence[Path], settings: Settings, stack: ExitStack) -> Ne
             raise NoData(f"there is no ledger at {ledger}; name a file of news, or a ledger")
         store = stack.enter_context(Store.open(ledger, read_only=True))
         readers.append(LedgerNews(store))
+        for one in chart_alerts(store):
+            alerts.setdefault(one.id, one)
         parts += sorted(head for run in store.runs() for head in store.heads(run.run_id).values())
     if not readers:
         return NewsSources()
     digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
-    return NewsSources(reader=JoinedNews(readers), files=files, digest=digest)
+    return NewsSources(
+        reader=JoinedNews(readers), files=files, digest=digest, alerts=tuple(alerts.values())
+    )
 
 
 def _ledger(path: Path) -> Path | None:

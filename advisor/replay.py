@@ -7,7 +7,7 @@ clean, and never one when the other was meant.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, datetime
@@ -43,8 +43,8 @@ from advisor.taking_up import take_up
 from advisor.telemetry import SILENT, Telemetry
 from graph.ports import Progress as Watch
 from quant_core.authority import Authority
-from quant_core.calendar import new_york, to_datetime
-from quant_core.types import Snapshot
+from quant_core.calendar import NEW_YORK, new_york, to_datetime
+from quant_core.types import ChartAlert, Snapshot
 from tools.errors import BadInput
 from tools.store.dialect import LEDGER_FILE
 from tools.store.store import Store
@@ -155,7 +155,7 @@ def replay(
         if clock is not None and folder is not None and options.ledger is None:
             stack.enter_context(Keeping(folder / LEDGER, settings.rag))
         deps = dependencies(run_id, settings, store, telemetry)
-        snapshots = _run(deps, lanes, market, store, chosen, opened, clock, progress)
+        snapshots = _run(deps, lanes, market, store, chosen, opened, clock, progress, news.alerts)
         result = _result(run_id, lanes, market, options, settings, snapshots, news)
         if store is not None:
             _finish(store, result)
@@ -332,6 +332,7 @@ def _run(
     opened: set[date],
     clock: PacedClock | None,
     progress: Progress | None,
+    alerts: Sequence[ChartAlert],
 ) -> list[Snapshot]:
     """Every session through every lane; returns the snapshots of all sessions."""
     total = sum(session.minutes for session in market.sessions) * len(lanes)
@@ -348,7 +349,8 @@ def _run(
         progress(done + minutes, total, text)
 
     for session in market.sessions:
-        day = trading_day(market, session, deps.settings)
+        told = [one for one in alerts if one.known_at.astimezone(NEW_YORK).date() == session.date]
+        day = trading_day(market, session, deps.settings, told)
         snapshots += day.snapshots
         if store is not None and session.date not in opened:
             opening = open_day(
@@ -359,8 +361,20 @@ def _run(
             run_day(lanes, day, deps, report)
         else:
             run_day_at_pace(lanes, day, deps, report, clock)
+        if store is not None:
+            _keep(told, store, deps.run_id)
         done += session.minutes * len(lanes)
     return snapshots
+
+
+def _keep(alerts: Sequence[ChartAlert], store: Store, run_id: str) -> None:
+    """Record a session's alerts where the recorded run has them, unless that is done.
+
+    After the session, so that who looks at a replay while it runs sees none before its time.
+    """
+    known = store.chart_alert_ids(run_id, {one.id for one in alerts})
+    if new := [one for one in alerts if one.id not in known]:
+        store.commit_cycle(run_id, MARKET_LANE, None, new, None)
 
 
 def _result(

@@ -20,18 +20,21 @@ from quant_core.calendar import Session, to_datetime
 from quant_core.engine import open_session
 from quant_core.grid import session_clock
 from quant_core.performance import cvar_95
-from quant_core.types import Snapshot
+from quant_core.types import ChartAlert, Snapshot
 
 Progress = Callable[[Lane, TradingDay], None]
 
 
-def trading_day(market: Market, session: Session, settings: Settings) -> TradingDay:
-    """Everything of a session that no decision changes: grid, snapshots, landmarks."""
+def trading_day(
+    market: Market, session: Session, settings: Settings, alerts: Sequence[ChartAlert] = ()
+) -> TradingDay:
+    """Everything of a session that no decision changes: grid, snapshots, landmarks, alerts."""
     return TradingDay(
         session=session,
         grid=market.grid(session),
         snapshots=market.snapshots(session),
         clock=session_clock(session, settings.stdev),
+        alerts=alerts,
     )
 
 

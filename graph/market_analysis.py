@@ -22,6 +22,7 @@ from graph.reading import enclosed, news_ids, read_news, read_positions
 from graph.schemas import MarketAnswer
 from graph.sheet import (
     Sheet,
+    chart_sheet,
     is_known,
     joined,
     market_sheet,
@@ -37,7 +38,7 @@ from tools.llm.calls import Prompt
 from tools.ports import Analyst
 
 NAME = "market_analysis"
-VERSION = 1
+VERSION, WITH_CHARTS = 1, 2
 READ = "everything was read"
 UNREAD = "a read failed or nothing is known"
 
@@ -62,7 +63,9 @@ def technicals(state: AnalysisState, runtime: Runtime) -> AnalysisState:  # noqa
     """The verified numbers of the view."""
     view = view_from(state["view"])
     mask = mask_of(view, state["mask"])
-    return {"technicals": {"session": session_sheet(view, mask), "facts": market_sheet(view, mask)}}
+    found = {"session": session_sheet(view, mask), "facts": market_sheet(view, mask)}
+    chart = chart_sheet(view, mask, mask.symbols)
+    return {"technicals": {**found, "chart": chart} if chart["facts"] else found}
 
 
 def news(state: AnalysisState, runtime: Runtime) -> AnalysisState:
@@ -112,13 +115,13 @@ def degrade(state: AnalysisState, runtime: Runtime) -> AnalysisState:  # noqa: A
 def prompt_of(state: AnalysisState) -> Prompt:
     """The question, from nothing but the state."""
     rules = [("multiplier.range", f"{LOWEST:.2f} to {HIGHEST:.2f}, 1.0 changes nothing")]
+    verified = {name: Facts(sheet["facts"]) for name, sheet in state["technicals"].items()}
     return render(
         NAME,
-        VERSION,
+        WITH_CHARTS if "chart" in verified else VERSION,
         {
             "rules": Facts(rules),
-            "session": Facts(state["technicals"]["session"]["facts"]),
-            "facts": Facts(state["technicals"]["facts"]["facts"]),
+            **verified,
             "positions": Facts(state["positions"]["facts"]),
             "news": enclosed(state["news"]),
         },
@@ -164,9 +167,10 @@ def analyse(view: MarketView, wiring: Wiring) -> Opinion[Analysis]:
 
 
 def _degraded(view: MarketView, end: dict[str, Any]) -> Analysis:
+    version = WITH_CHARTS if view.alerts else VERSION
     return Analysis(
         as_of=view.as_of,
-        analyst=opinion_of({"prompt": f"{NAME}.v{VERSION}", **end.get("call", {})}),
+        analyst=opinion_of({"prompt": f"{NAME}.v{version}", **end.get("call", {})}),
         multipliers=Multipliers(),
         confidence=0.0,
         assessment="",

@@ -8,15 +8,19 @@ maps an id as shown to the one that is kept, `prices` are the dollars that may b
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from graph.masking import Mask
 from quant_core.calendar import new_york
+from quant_core.chart_alerts import is_aged
 from quant_core.market_view import MarketView, SymbolView
-from quant_core.types import State
+from quant_core.types import ChartAlert, State
 
 Sheet = dict[str, Any]
+MINUTE = timedelta(minutes=1)
 SIDES = {1: "long", -1: "short", 0: ""}
 _FORMATS: Mapping[str, str] = {
     "close": ".2f",
@@ -54,12 +58,16 @@ def joined(sheets: Sequence[Sheet]) -> Sheet:
 
 
 def plain_view(view: MarketView) -> dict[str, Any]:
-    """A view as plain values."""
-    return {
+    """A view as plain values; `alerts` where there are any."""
+    plain = {
         **asdict(view),
         "as_of": view.as_of.isoformat(),
         "symbols": [*map(asdict, view.symbols)],
     }
+    del plain["alerts"]
+    if view.alerts:
+        plain["alerts"] = [msgspec.to_builtins(one) for one in view.alerts]
+    return plain
 
 
 def view_from(plain: Mapping[str, Any]) -> MarketView:
@@ -69,6 +77,7 @@ def view_from(plain: Mapping[str, Any]) -> MarketView:
             **plain,
             "as_of": datetime.fromisoformat(plain["as_of"]),
             "symbols": tuple(SymbolView(**one) for one in plain["symbols"]),
+            "alerts": msgspec.convert(plain.get("alerts", ()), tuple[ChartAlert, ...]),
         }
     )
 
@@ -116,6 +125,35 @@ def session_sheet(view: MarketView, mask: Mask) -> Sheet:
     if not mask.hides:
         add_fact(sheet, "session.time", f"{new_york(view.as_of)} New York")
     return sheet
+
+
+def chart_sheet(view: MarketView, mask: Mask, symbols: Sequence[str]) -> Sheet:
+    """What charts of these symbols told; an empty sheet when they told nothing."""
+    sheet = new_sheet()
+    for one in view.alerts:
+        if one.symbol in symbols:
+            for name, text in _told(one, view):
+                shown = mask.shown_id(f"{one.symbol}.chart_{name}")
+                add_fact(sheet, shown, text, f"chart_alert:{one.id}")
+            sheet["prices"] += [one.entry, one.stop, *one.targets]
+    return sheet
+
+
+def _told(one: ChartAlert, view: MarketView) -> list[tuple[str, str]]:
+    """An alert's facts: what it says, at which prices, and what its indicators say."""
+    minutes = max(int((view.as_of - one.time) / MINUTE), 0)
+    aged = ", aged" if is_aged(one, view.as_of) else ""
+    targets = " ".join(f"{price:.2f}" for price in one.targets)
+    return [
+        (
+            "alert",
+            f"{one.direction}, grade {one.grade}, score {one.score:+.1f} of 10, "
+            f"confidence {one.confidence:.0f} %, {minutes} minutes ago{aged}",
+        ),
+        ("prices", f"entry {one.entry:.2f}, stop {one.stop:.2f}, targets {targets} USD"),
+        # By name: a record does not keep the order in which they were told.
+        *((name, f"{value:+.2f} of 1") for name, value in sorted(one.components.items())),
+    ]
 
 
 def is_known(view: MarketView) -> bool:

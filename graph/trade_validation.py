@@ -7,7 +7,8 @@
 `validator(wiring)` is a `Validator` for the lanes. A failure of any kind abstains with status
 DEGRADED. The ledger is read as of the session's open, and today is seen through the view alone:
 within a session a replay writes its ledger at other minutes than live trading does, and the two
-must ask the same question.
+must ask the same question. What a chart of the symbol told is asked about in another version of the
+prompt, so that without it nothing is otherwise than it was.
 """
 
 import math
@@ -27,6 +28,7 @@ from graph.sheet import (
     SIDES,
     Sheet,
     add_fact,
+    chart_sheet,
     joined,
     market_sheet,
     mask_of,
@@ -42,7 +44,7 @@ from tools.llm.calls import Prompt
 from tools.ports import Validator
 
 NAME = "trade_validation"
-VERSION = 1
+VERSION, WITH_CHARTS = 1, 2
 READ = "everything was read"
 UNREAD = "a read failed"
 RISK_PERCENT = 1.0
@@ -70,14 +72,14 @@ def context(state: ValidationState, runtime: Runtime) -> ValidationState:  # noq
     """The signal, what it would become, and the verified numbers of the view."""
     view, signal = view_from(state["view"]), signal_from(state["signal"])
     mask = mask_of(view, state["mask"])
-    return {
-        "context": {
-            "session": session_sheet(view, mask),
-            "signal": _signal_sheet(signal, mask.shown(signal.symbol)),
-            "plan": _plan_sheet(signal, view.equity, state["risk_percent"]),
-            "facts": market_sheet(view, mask),
-        }
+    found = {
+        "session": session_sheet(view, mask),
+        "signal": _signal_sheet(signal, mask.shown(signal.symbol)),
+        "plan": _plan_sheet(signal, view.equity, state["risk_percent"]),
+        "facts": market_sheet(view, mask),
     }
+    chart = chart_sheet(view, mask, (signal.symbol,))
+    return {"context": {**found, "chart": chart} if chart["facts"] else found}
 
 
 def news(state: ValidationState, runtime: Runtime) -> ValidationState:
@@ -127,7 +129,8 @@ def prompt_of(state: ValidationState) -> Prompt:
     """The question, from nothing but the state."""
     shown = {name: Facts(sheet["facts"]) for name, sheet in state["context"].items()}
     past = Facts(state["similar"]["facts"], empty="(none yet)")
-    return render(NAME, VERSION, {**shown, "similar": past, "news": enclosed(state["news"])})
+    version = WITH_CHARTS if "chart" in shown else VERSION
+    return render(NAME, version, {**shown, "similar": past, "news": enclosed(state["news"])})
 
 
 def signal_from(plain: dict[str, Any]) -> Signal:
@@ -186,7 +189,9 @@ def validate(
         "mask": wiring.mask,
     }
     end = run(MACHINE, given, wiring)
-    who = opinion_of({"prompt": f"{NAME}.v{VERSION}", **end.get("call", {})})
+    told = any(one.symbol == signal.symbol for one in view.alerts)
+    version = WITH_CHARTS if told else VERSION
+    who = opinion_of({"prompt": f"{NAME}.v{version}", **end.get("call", {})})
     if end.get("failure") or "bounded" not in end:
         value = Verdict(
             ruling="abstain",

@@ -2,7 +2,8 @@
 
 A view is built from closed bars and the lane's own account only; `as_of` is the close of the last
 bar it contains. The same view feeds the rules analyst and a language model, so neither can see
-more than the other, and a claim can be checked against the fact it cites.
+more than the other, and a claim can be checked against the fact it cites. What charts told
+(`quant_core.chart_alerts`) is beside those facts: the rules do not read it, a model may weigh it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,10 @@ from datetime import datetime
 import numpy as np
 
 from quant_core.calendar import Session, to_datetime
+from quant_core.chart_alerts import in_force
 from quant_core.desk import Desk
 from quant_core.grid import Grid
-from quant_core.types import Snapshot
+from quant_core.types import ChartAlert, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class SymbolView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketView:
-    """The watchlist and the account as of a moment."""
+    """The watchlist and the account as of a moment; `alerts` are those of charts in force then."""
 
     as_of: datetime
     minutes_since_open: int
@@ -47,6 +49,7 @@ class MarketView:
     equity: float
     daily_loss: float
     open_positions: int
+    alerts: tuple[ChartAlert, ...] = ()
 
     def of(self, symbol: str) -> SymbolView:
         """The facts of one symbol."""
@@ -66,12 +69,21 @@ class MarketView:
 
 
 def view_market(
-    grid: Grid, session: Session, snapshots: Sequence[Snapshot], desk: Desk, row: int
+    grid: Grid,
+    session: Session,
+    snapshots: Sequence[Snapshot],
+    desk: Desk,
+    row: int,
+    alerts: Sequence[ChartAlert] = (),
 ) -> MarketView:
-    """The view at the moment row `row` of a session begins: rows before it are closed."""
-    account = desk.account[0]
+    """The view at the moment row `row` of a session begins: rows before it are closed.
+
+    Of `alerts` it has what counts at that moment.
+    """
+    account, as_of = desk.account[0], to_datetime(session.open + row)
+    watched = [snapshot.symbol for snapshot in snapshots]
     return MarketView(
-        as_of=to_datetime(session.open + row),
+        as_of=as_of,
         minutes_since_open=row,
         symbols=tuple(
             _view_symbol(grid, snapshot, desk.slots[s], row, s)
@@ -80,6 +92,7 @@ def view_market(
         equity=float(account["equity"]),
         daily_loss=float(account["session_equity"] - account["equity"]),
         open_positions=int(np.count_nonzero(desk.slots["quantity"])),
+        alerts=in_force(alerts, watched, as_of),
     )
 
 

@@ -120,6 +120,29 @@ class Headline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChartAlert:
+    """What a chart's indicators see, as its alert told it; advice to advisers, never an order.
+
+    `time` is that of its bar, which its age is counted from. `known_at` is when it reached us, and
+    once it is on record the moment from which its run knew it. `score` is -10 to 10, `confidence` 0
+    to 100, each of `components` -1 to 1. `id` is the same for a repetition, and for nothing else.
+    """
+
+    id: str
+    symbol: str
+    time: datetime
+    known_at: datetime
+    direction: Literal["long", "short"]
+    grade: Literal["A+", "A", "B+", "B"]
+    score: float
+    confidence: float
+    entry: float
+    stop: float
+    targets: tuple[float, ...]
+    components: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DailyBias:
     """What kind of day a symbol is expected to have, as of a moment before the open.
 

@@ -4,7 +4,7 @@ A port is listed here once something on the other side of it can differ. Impleme
 their vendors' errors into `tools.errors`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from quant_core.market_view import MarketView
 from quant_core.types import (
     Analysis,
     AnswerFinding,
+    ChartAlert,
     DailyBias,
     Decision,
     Fill,
@@ -40,6 +41,7 @@ from tools.stream import StreamState
 LedgerRecord = (
     Snapshot
     | Headline
+    | ChartAlert
     | DailyBias
     | MarketContext
     | KeptCall
@@ -79,6 +81,18 @@ class NewsReader(Protocol):
         self, symbols: Sequence[str], *, as_of: datetime, since: datetime
     ) -> Sequence[Headline]:
         """Items on any of the symbols, or on the market, known in (since, as_of]."""
+        ...
+
+
+class Inbox(Protocol):
+    """Where chart alerts arrive, and wait until they are on record. Each may be given again."""
+
+    def take(self) -> list[ChartAlert]:
+        """What has arrived; Transient when nobody answers. What is no alert is put aside."""
+        ...
+
+    def done(self, ids: Collection[str]) -> None:
+        """These are on record: forget them. Transient when it cannot; then they come again."""
         ...
 
 

@@ -20,12 +20,23 @@ from advisor.api import problems, schemas
 from advisor.api.answers import COMPRESS_FROM, FAST
 from advisor.api.gate import Gate
 from advisor.api.parts import Parts
-from advisor.api.routes import control, market, money, quality, records, stream, system, talk
+from advisor.api.routes import (
+    alerts_in,
+    control,
+    market,
+    money,
+    quality,
+    records,
+    stream,
+    system,
+    talk,
+)
 
 THREADS = 6
 _DESCRIPTION = """
 Everything an advisor's ledger holds, for a portfolio site, a dashboard or a script. It only reads,
-but for `POST /api/halt` and `/api/resume`, which need a key with the scope admin.
+but for `POST /api/halt` and `/api/resume`, which need a key with the scope admin, and
+`POST /api/tv-alert`, which takes alerts of charts and needs a passphrase.
 
 **Conventions.** Times are UTC (ISO 8601, `Z`); a bar's time is its first instant. Dates are New
 York trading days. Money is a JSON number with exactly the ledger's digits; `null` is "undefined",
@@ -55,7 +66,8 @@ def create_app(parts: Parts) -> FastAPI:
     ]
     for module in (records, money, quality, market, stream, talk, control, system):
         app.include_router(module.router, dependencies=keyed)
-    app.include_router(system.open_router)
+    for open_router in (system.open_router, alerts_in.router):
+        app.include_router(open_router)
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_FROM, compresslevel=FAST)
     app.add_middleware(Gate, parts=parts)
     app.add_middleware(

@@ -111,6 +111,25 @@ def news(entry: Entry[types.Headline]) -> schemas.NewsItem:
     )
 
 
+def chart_alert(entry: Entry[types.ChartAlert]) -> schemas.ChartAlert:
+    """An alert of a chart."""
+    one = entry.record
+    return schemas.ChartAlert(
+        id=entry.seq,
+        known_at=entry.at,
+        symbol=one.symbol,
+        time=one.time,
+        direction=one.direction,
+        grade=one.grade,
+        score=one.score,
+        confidence=one.confidence,
+        entry=number(one.entry),
+        stop=number(one.stop),
+        targets=list(one.targets),
+        components=dict(one.components),
+    )
+
+
 def market_context(entry: Entry[types.MarketContext]) -> schemas.MarketContext:
     """The market as a whole before the open."""
     one = entry.record

@@ -641,6 +641,30 @@ class NewsItem(Answer):
     symbols: list[str] = Field(description="Empty: the market as a whole.")
 
 
+class ChartAlert(Answer):
+    """What a chart's indicators saw; shown to models as an opinion, never an order."""
+
+    id: RecordId
+    known_at: datetime = Field(description="From when the run knew it.")
+    symbol: str
+    time: datetime = Field(description="Of its bar, which its age is counted from.")
+    direction: Side
+    grade: Literal["A+", "A", "B+", "B"]
+    score: float = Field(description="-10 to 10.")
+    confidence: float = Field(description="Percent.")
+    entry: Price
+    stop: Price
+    targets: list[float]
+    components: dict[str, float] = Field(description="Each -1 to 1.")
+
+
+class AlertTaken(Answer):
+    """An alert that waits for the session; again the same id for a repetition."""
+
+    id: str
+    symbol: str
+
+
 class News(Listing[NewsItem]):
     """What the premarket of one session read, newest first."""
 

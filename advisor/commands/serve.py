@@ -80,6 +80,7 @@ def _run(
     import uvicorn
 
     from advisor.api.app import create_app
+    from advisor.api.chart_intake import PASSPHRASE, ChartIntake
     from advisor.api.keys import KeyFile
     from advisor.api.ledger_chat import LedgerChat
     from advisor.api.metrics import Metrics
@@ -88,7 +89,7 @@ def _run(
     from advisor.control import Control
     from advisor.keeping import Keeping
     from advisor.ledgers import folder_of, open_ledger
-    from advisor.secrets import provide_keys
+    from advisor.secrets import open_secrets, provide_keys
     from advisor.spending import counted_on
     from advisor.telemetry.serving import served
     from advisor.timetable import session_of
@@ -103,6 +104,7 @@ def _run(
             "`advisor keys create NAME`, or serve on 127.0.0.1"
         )
     model = _model(settings) if with_model else None
+    secrets = open_secrets(settings)
     with ExitStack() as stack:
         store = stack.enter_context(open_ledger(place, settings))
         view = LedgerView(Pages(store))
@@ -114,6 +116,7 @@ def _run(
             view=view, settings=settings.api, config=config, keys=keys, metrics=Metrics(view),
             chat=chat, index_state=chat.index_state,
             control=Control(folder) if folder else None, folder=folder, public=public,
+            intake=ChartIntake(folder, lambda: secrets.secret(PASSPHRASE)),
             counted=partial(counted_on, settings=settings), llm_budget=settings.llm_budget,
             schedule=settings.schedule,
         )  # fmt: skip

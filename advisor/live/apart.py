@@ -5,7 +5,7 @@ the model is asked by a third, and what a person wants is read from the bucket. 
 minutes come from the archive. What a warm process may keep is what was read of the days before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -17,9 +17,11 @@ from advisor.live.kept_bars import BarsFile, BarsInBucket
 from advisor.morning_bars import MorningBars
 from advisor.settings import Settings
 from advisor.trading import Trading
+from quant_core.types import ChartAlert
 from tools.aws.objects import Objects
 from tools.clock import Clock
 from tools.market.live_bar import LiveBar
+from tools.ports import Inbox
 from tools.stream import StreamState
 
 BARS, QUESTIONS = "live/bars", "live/questions"
@@ -35,6 +37,17 @@ class NoStream:
     def state(self) -> StreamState:
         """That there is none."""
         return StreamState(connected=False, connections=0, trouble="minutes are asked for")
+
+
+class NoInbox:
+    """Where no alert ever arrives."""
+
+    def take(self) -> list[ChartAlert]:
+        """Nothing."""
+        return []
+
+    def done(self, ids: Collection[str]) -> None:
+        """Nothing to forget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +68,15 @@ class Apart:
 
     `root` is the bucket, `control` what a person wants (fetched before), `hand_over` is given the
     ids of the orders to send, `ask` the run and moment of a question that stands on the board; None
-    asks in this process. `mornings` is kept by a warm process.
+    asks in this process. `inbox` opens where chart alerts wait, and is given what tells a person.
+    `mornings` is kept by a warm process.
     """
 
     root: Callable[[str], Objects]
     control: Control
     hand_over: Callable[[Sequence[str]], None] | None = None
     ask: Callable[[str, datetime], None] | None = None
+    inbox: Callable[[Callable[[str], None]], Inbox] = field(default=lambda _: NoInbox())
     mornings: dict[date, MorningBars] = field(default_factory=dict)
 
     def bars(self, day: date) -> BarsFile:

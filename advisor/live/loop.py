@@ -22,6 +22,7 @@ from advisor.control import Control
 from advisor.cycle import CycleDependencies, ask_if_due, run_cycle
 from advisor.halting import obey
 from advisor.lanes import Lane, TradingDay
+from advisor.live.alerts import ChartAlerts
 from advisor.live.clock import LiveClock
 from advisor.live.feed import LiveFeed
 from advisor.live.minutes import SessionBars
@@ -60,7 +61,7 @@ class Crew:
 class Parts:
     """What a session works with. `take_up` makes its lanes from the ledger, as often as asked.
 
-    `control` is what a person wants.
+    `control` is what a person wants, `alerts` what charts told.
     `updates` tells that something happened to an order; what did is asked of the broker.
     """
 
@@ -71,6 +72,7 @@ class Parts:
     ledger: Ledger
     take_up: Callable[[], Crew]
     control: Control
+    alerts: ChartAlerts
     updates: StreamThread[OrderUpdate] | None
     quotes: Quotes | None
     telling: Telling
@@ -162,6 +164,7 @@ class LiveSession:
         if not self._wait_for(row):
             return
         now = self._clock.now()
+        parts.alerts.take(self._closed(row - 1), now)
         late = now - self._closed(row)
         # Within the next minute bars are as fresh as bars can be, and decided as in a replay.
         is_fresh = late < ONE_MINUTE
@@ -197,7 +200,8 @@ class LiveSession:
 
     def _see(self, row: int) -> TradingDay:
         """The day as it is known at the close of a minute."""
-        day = replace(self._parts.day, grid=self._parts.bars.take(row))
+        grid, alerts = self._parts.bars.take(row), self._parts.alerts.known
+        day = replace(self._parts.day, grid=grid, alerts=alerts)
         self._parts = replace(self._parts, day=day)
         return day
 
@@ -265,6 +269,7 @@ class LiveSession:
                 lane.asking.give_up()  # what was open is on record as lost
         self._crew = crew
         self._parts.bars.pass_over(self._row())
+        self._parts.alerts.take_up(self._closed(self._row() - 1))
         self._see(self._row() - 1)
         self._parts.telling.begin(crew.lanes)
         self._obey(self._clock.now())  # an entry that was left to be sent must not be, when halted

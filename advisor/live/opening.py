@@ -22,6 +22,7 @@ from advisor.halting import obey
 from advisor.keeping import Keeping
 from advisor.lanes import Lane, TradingDay
 from advisor.ledgers import open_ledger
+from advisor.live.alerts import ChartAlerts
 from advisor.live.apart import Apart, AtBroker, NoStream
 from advisor.live.clock import LiveClock
 from advisor.live.elsewhere import Bystander
@@ -48,10 +49,11 @@ from tools.broker.alpaca import AlpacaBroker
 from tools.broker.lock import account_lock
 from tools.broker.updates import OrderUpdates
 from tools.errors import BookMismatch, NoData, Rejected
+from tools.market.alert_inboxes import FOLDER, FolderInbox
 from tools.market.alpaca import AlpacaBars
 from tools.market.alpaca_stream import AlpacaBarStream
 from tools.notify import Alerts, open_channels
-from tools.ports import BarStream
+from tools.ports import BarStream, Inbox
 from tools.secrets import Secrets
 from tools.store.store import Store
 
@@ -159,6 +161,9 @@ class Opening:
                     deps=deps,
                     ledger=store,
                     control=self._control(),
+                    alerts=ChartAlerts(
+                        self._inbox(telling), store, deps.ledger or store, run_id, telling.say
+                    ),
                     take_up=lambda: self._crew(store, deps, chosen, account, telling),
                     updates=self._updates(stack),
                     quotes=archive if settings.live.quotes else None,
@@ -227,6 +232,16 @@ class Opening:
     def _control(self) -> Control:
         """What a person wants of the session."""
         return self.apart.control if self.apart else Control(self.request.folder)
+
+    def _inbox(self, telling: Telling) -> Inbox:
+        """Where chart alerts arrive."""
+
+        def say(text: str) -> None:
+            telling.say(text, self.clock.now())
+
+        if self.apart is not None:
+            return self.apart.inbox(say)
+        return FolderInbox(self.request.folder / FOLDER, say)
 
     def _bars_file(self) -> BarsFile:
         """Where the session's bars are kept."""

@@ -9,7 +9,7 @@ was not given is named. ANALYST, VALIDATION and PREMARKET say who advises, as th
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from advisor.live.apart import AtBroker
     from advisor.live.opening import Opening
     from advisor.morning_bars import MorningBars
+    from tools.market.alert_inboxes import QueueInbox
 
 OWN = ("PGPASSWORD", "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", *OF_MODELS)
 SCRATCH = Path("/tmp/advisor")
@@ -207,6 +208,7 @@ class Given:
                 control=control,
                 hand_over=hands_over,
                 ask=self._ask if asks else None,
+                inbox=self._inbox,
                 mornings=self.mornings,
             ),
         )
@@ -233,6 +235,13 @@ class Given:
             return
         for one, why in sent.refused.items():
             log.warning("order %s was not enqueued, the next cycle sends it: %s", one, why)
+
+    def _inbox(self, say: Callable[[str], None]) -> "QueueInbox":
+        """Where the webhook's alerts wait."""
+        from tools.market.alert_inboxes import QueueInbox
+
+        dead = "WEBHOOK_DEAD_LETTERS_URL"
+        return QueueInbox(self.queue("WEBHOOK_QUEUE_URL"), lambda: self.queue(dead), say)
 
     def _ask(self, run_id: str, as_of: datetime) -> None:
         """Start the analysis of a question that stands on the board."""

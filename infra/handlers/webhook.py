@@ -9,7 +9,6 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +18,7 @@ from infra.handlers.invocation import Context, log
 from tools.aws.queue import Message, Queue
 from tools.aws.secrets import AwsSecrets
 from tools.errors import AdvisorError, BadInput, Rejected
-from tools.market.tradingview import MOST_BYTES, ChartAlert, read_alert
+from tools.market.tradingview import MOST_BYTES, on_its_way, read_alert
 from tools.secrets import Secrets
 
 PASSPHRASE = "WEBHOOK_PASSPHRASE"
@@ -52,7 +51,9 @@ class Webhook:
         except BadInput as error:
             return _answer(_status(error), error)
         try:
-            sent = self._queue.send([Message(id=alert.id, body=_as_text(alert))])
+            # By symbol: of one group SQS gives no more while the first are being taken.
+            message = Message(id=alert.id, body=on_its_way(alert), group=alert.symbol)
+            sent = self._queue.send([message])
         except AdvisorError as error:
             log.error("an alert was not enqueued: %s", error)
             return _answer(503, "the alert was not taken; send it again")
@@ -89,10 +90,6 @@ def _body(event: Any) -> bytes:
 
 def _status(error: BadInput) -> int:
     return 413 if "bytes" in str(error) else 400
-
-
-def _as_text(alert: ChartAlert) -> str:
-    return json.dumps(asdict(alert) | {"time": alert.time.isoformat()})
 
 
 def _answer(status: int, detail: object, **facts: Any) -> dict[str, Any]:

@@ -154,6 +154,7 @@ def test_only_the_cycle_asks_for_orders_and_only_the_executor_takes_them() -> No
     assert able("sqs:SendMessage", "TradeDeadLetters") == {"TradeExecutor"}
     assert able("sqs:SendMessage", "WebhookQueue") == {"Webhook"}
     assert able("sqs:ReceiveMessage", "WebhookQueue") == {"LiveCycle"}
+    assert able("sqs:SendMessage", "WebhookDeadLetters") == {"LiveCycle"}
     assert able("lambda:InvokeFunction", "MarketAnalysisFunction") == {"LiveCycle"}
 
 

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from advisor.bootstrap import EVER
 from advisor.lanes import TradingDay
+from advisor.replay import MARKET_LANE
 from advisor.session import trading_day
 from quant_core.bars import BarSeries
 from quant_core.calendar import Calendar, Session
 from quant_core.grid import session_clock
+from quant_core.types import ChartAlert
+from tests.advisor.live.test_alerts import alert
 from tests.advisor.worlds import SETTINGS, market
 from tests.simulation.fate import Fate
 from tests.simulation.world import RUN, World
@@ -107,6 +111,29 @@ def test_a_calm_session_trades_and_alarms_nobody(tmp_path: Path) -> None:
     assert {alert.kind for alert in world.alerts} == {"trade", "summary"}
     assert world.processes == 1
     world.close()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_alert_of_a_chart_is_on_record_once_whatever_fails(tmp_path: Path, seed: int) -> None:
+    world = World(tmp_path, *day(DAYS[0]), SETTINGS, Fate(seed, 0.15))
+    told: list[ChartAlert] = []
+
+    def tells(row: int) -> None:
+        if row % 3 == 0:
+            told.append(alert(world.now, f"{row:032d}"))
+        for one in told[-2:]:  # the last but one again
+            world.charts.put(one)
+
+    world.at_its_end = tells
+    is_over(world.play(holds))
+    assert world.store is not None
+    kept = world.store.chart_alerts(RUN, MARKET_LANE, as_of=EVER)
+    waiting = {one.id for one in world.charts.take()}
+    world.close()
+    assert len({one.id for one in kept}) == len(kept)
+    assert {one.id for one in kept} | waiting == {one.id for one in told}
+    assert len(kept) >= len(told) - 2
+    assert world.processes > 2
 
 
 def test_a_seed_is_a_session(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any, cast
 from advisor.control import Control
 from advisor.cycle import dependencies
 from advisor.lanes import Lane, TradingDay
+from advisor.live.alerts import ChartAlerts
 from advisor.live.feed import LiveFeed
 from advisor.live.kept_bars import LocalBars
 from advisor.live.loop import Crew, LiveSession, Parts
@@ -35,6 +36,7 @@ from tests.simulation.feeds import Archive, Market, Stream
 from tests.simulation.pit import SLIPPAGE, Pit
 from tests.stand_ins.alpaca_exchange import Exchange
 from tools.errors import Transient
+from tools.market.alert_inboxes import FOLDER, FolderInbox
 from tools.notify.alerts import Alert
 from tools.store import Store
 
@@ -108,6 +110,8 @@ class World:
         self.person = Control(folder)
         self.halts: list[tuple[datetime, datetime]] = []
         self.alerts: list[Alert] = []
+        self.charts = FolderInbox(folder / FOLDER, lambda _: None)
+        self.at_its_end: Callable[[int], None] = lambda _: None  # what comes when a minute ends
         self.store: Store | None = None
         self.processes = 0
         self.now = self.exchange.now = to_datetime(opening)
@@ -179,6 +183,7 @@ class World:
             case "clock ahead":
                 self.skew = timedelta(seconds=self.fate.random.randint(2, 50))
         self._person_acts()
+        self.at_its_end(row)
 
     def _person_acts(self) -> None:
         if self.halts and self.halts[-1][1] > self.now:
@@ -226,6 +231,7 @@ class World:
             ledger=ledger,
             take_up=lambda: self._crew(deps),
             control=Control(self.folder),
+            alerts=ChartAlerts(self.charts, self.store, ledger, RUN, lambda *_: None),
             updates=None,
             quotes=None,
             telling=Telling(lambda _: None, self._alert),

@@ -86,6 +86,18 @@ def test_the_watchlist_shows_price_z_state_and_what_is_in_force(site: str) -> No
     assert re.search(r"MR arm1\.200\.80 easier0\.96", shown), shown[:2000]
 
 
+def test_what_a_chart_told_is_on_the_page_and_nothing_where_none_did(
+    site: str, empty_site: str
+) -> None:
+    shown = plain(said(page(site, "today")))
+    assert "Chart alerts" in shown
+    assert "▼ short" in shown
+    assert "B+" in shown
+    assert "181.25" in shown
+    assert "186.00 · 184.50" in shown
+    assert "Chart alerts" not in plain(said(page(empty_site, "today")))
+
+
 def test_a_trades_story_goes_from_the_arm_to_the_outcome(site: str) -> None:
     trades = client_of(site).read(schemas.Page[schemas.Trade], "/api/trades").value
     assert trades is not None

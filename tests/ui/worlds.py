@@ -44,6 +44,9 @@ def troubled(folder: Path) -> Path:
         )
         rows = examples.minutes(opened + 5 * examples.MINUTE, 25)
         store.commit_cycle("run", "advised", rows, [analysis, halted], b"five")
+        told = replace(examples.CHART_ALERT, time=opened + 24 * examples.MINUTE, entry=181.25)
+        prepared = replace(examples.SNAPSHOT, date=opened.date())
+        store.commit_cycle("run", "market", None, [prepared, told], None)
     return ledger
 
 

@@ -5,6 +5,9 @@ time. Every alert has a nonce (a repetition is known by it) and the time of its 
 recent. Nine components, each from -1 to +1, and a score from -10 to +10 say what the chart's
 indicators see; a raw price in such a field is a wiring error of the alert's text, and is told as
 one. Nothing of an alert orders anything.
+
+A checked alert waits as text until a run takes it (`on_its_way`), and is checked again when it has
+`arrived`: whoever can write to where it waits is not believed either.
 """
 
 import hashlib
@@ -12,11 +15,12 @@ import hmac
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Any
 
+from quant_core.types import ChartAlert
 from tools.errors import BadInput, Rejected
 
 MOST_BYTES = 16_384
@@ -27,41 +31,45 @@ COMPONENTS = (
     "cloud", "supertrend", "adx_wave", "adaptive_bands", "momentum", "rsi_divergence",
     "volume_delta", "market_structure", "pullback_grid",
 )  # fmt: skip
-Grade = Literal["A+", "A", "B+", "B"]
-Direction = Literal["long", "short"]
-_FIELDS = {
-    "passphrase", "nonce", "symbol", "time", "direction", "grade", "score", "confidence", "entry",
-    "stop", "targets", "components",
+_TOLD = {
+    "symbol", "direction", "grade", "score", "confidence", "entry", "stop", "targets", "components",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChartAlert:
-    """One alert. `time` is its bar's; `components` are named by COMPONENTS, each in [-1, 1]."""
-
-    nonce: str
-    symbol: str
-    time: datetime
-    direction: Direction
-    grade: Grade
-    score: float
-    confidence: float
-    entry: float
-    stop: float
-    targets: tuple[float, ...]
-    components: dict[str, float]
-
-    @property
-    def id(self) -> str:
-        """What is the same for a repetition, and for nothing else."""
-        return hashlib.sha256(f"{self.symbol} {self.nonce}".encode()).hexdigest()[:32]
+_FIELDS = _TOLD | {"passphrase", "nonce", "time"}
+_ON_ITS_WAY = _TOLD | {"id", "time", "known_at"}
 
 
 def read_alert(body: bytes, passphrase: str, now: datetime) -> ChartAlert:
-    """A checked alert; Rejected for a wrong passphrase, BadInput for anything else that is wrong.
+    """A checked alert, known now; Rejected for a wrong passphrase, BadInput for all else.
 
     No message repeats the passphrase.
     """
+    given = _object(body)
+    said = given.get("passphrase")
+    # JSON may hold half a character, which has no bytes of its own.
+    told = said.encode("utf-8", "replace") if isinstance(said, str) else b""
+    if not passphrase or not hmac.compare_digest(told, passphrase.encode()):
+        raise Rejected("the passphrase is missing or wrong")
+    _exactly(given, _FIELDS)
+    nonce, symbol = _text(given, "nonce", 8, 64, ".-_:"), _symbol(given)  # {{time}} has colons
+    name = hashlib.sha256(f"{symbol} {nonce}".encode()).hexdigest()[:32]
+    return _alert(given, name, _recent(_moment(given["time"], "{{time}}"), now), now)
+
+
+def on_its_way(alert: ChartAlert) -> str:
+    """A checked alert as text, to wait until a run takes it."""
+    moments = {"time": alert.time.isoformat(), "known_at": alert.known_at.isoformat()}
+    return json.dumps(asdict(alert) | moments)
+
+
+def arrived(text: str | bytes) -> ChartAlert:
+    """The alert that `on_its_way` was given; BadInput for anything else, however old it is."""
+    given = _object(text if isinstance(text, bytes) else text.encode("utf-8", "replace"))
+    _exactly(given, _ON_ITS_WAY)
+    known_at = _moment(given["known_at"], "when it came")
+    return _alert(given, _text(given, "id", 8, 64), _moment(given["time"], "its bar's"), known_at)
+
+
+def _object(body: bytes) -> dict[str, Any]:
     if len(body) > MOST_BYTES:
         raise BadInput(f"the alert has {len(body):,} bytes; at most {MOST_BYTES:,} are read")
     try:
@@ -70,23 +78,26 @@ def read_alert(body: bytes, passphrase: str, now: datetime) -> ChartAlert:
         raise BadInput("the alert is not JSON in UTF-8; see the alert's message box") from error
     if not isinstance(given, dict):
         raise BadInput("the alert is no JSON object")
-    said = given.get("passphrase")
-    # JSON may hold half a character, which has no bytes of its own.
-    told = said.encode("utf-8", "replace") if isinstance(said, str) else b""
-    if not passphrase or not hmac.compare_digest(told, passphrase.encode()):
-        raise Rejected("the passphrase is missing or wrong")
-    unknown, missing = set(given) - _FIELDS, _FIELDS - set(given)
+    return given
+
+
+def _exactly(given: Mapping[str, Any], fields: set[str]) -> None:
+    unknown, missing = set(given) - fields, fields - set(given)
     if unknown or missing:
         what = f"lacks {', '.join(sorted(missing))}" if missing else ""
         what += " and " if missing and unknown else ""
         what += f"has the unknown {', '.join(sorted(unknown))[:200]}" if unknown else ""
         raise BadInput(f"the alert {what}")
+
+
+def _alert(given: Mapping[str, Any], name: str, time: datetime, known_at: datetime) -> ChartAlert:
     alert = ChartAlert(
-        nonce=_text(given, "nonce", 8, 64),
-        symbol=_text(given, "symbol", 1, 12).upper(),
-        time=_time(given["time"], now),
-        direction=_one_of(given, "direction", get_args(Direction)),
-        grade=_one_of(given, "grade", get_args(Grade)),
+        id=name,
+        symbol=_symbol(given),
+        time=time,
+        known_at=known_at,
+        direction=_one_of(given, "direction", ("long", "short")),
+        grade=_one_of(given, "grade", ("A+", "A", "B+", "B")),
         score=_within(given["score"], "score", 10.0, signed=True),
         confidence=_within(given["confidence"], "confidence", 100.0, signed=False),
         entry=_price(given["entry"], "entry"),
@@ -98,15 +109,19 @@ def read_alert(body: bytes, passphrase: str, now: datetime) -> ChartAlert:
     return alert
 
 
+def _symbol(given: Mapping[str, Any]) -> str:
+    return _text(given, "symbol", 1, 12).upper()
+
+
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _text(given: Mapping[str, Any], name: str, least: int, most: int) -> str:
+def _text(given: Mapping[str, Any], name: str, least: int, most: int, also: str = ".-_") -> str:
     value = given[name]
     plain = isinstance(value, str) and value.isascii()
-    if not plain or not all(c.isalnum() or c in ".-_" for c in value):
-        raise BadInput(f"{name} must be letters, digits, dots and dashes")
+    if not plain or not all(c.isalnum() or c in also for c in value):
+        raise BadInput(f"{name} must be letters, digits and {' '.join(also)}")
     if not least <= len(value) <= most:
         raise BadInput(f"{name} has {len(value)} characters; it must have {least} to {most}")
     return str(value)
@@ -118,8 +133,8 @@ def _one_of(given: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> An
     return given[name]
 
 
-def _time(value: Any, now: datetime) -> datetime:
-    """The bar's time: ISO 8601 (TradingView's {{time}}) or epoch milliseconds."""
+def _moment(value: Any, meant: str) -> datetime:
+    """A moment: ISO 8601 (as TradingView's {{time}} is) or epoch milliseconds."""
     try:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise TypeError
@@ -128,8 +143,12 @@ def _time(value: Any, now: datetime) -> datetime:
         else:
             moment = datetime.fromtimestamp(value / 1000, UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
-        raise BadInput(f"time is {str(value)[:40]!r}; write {{{{time}}}}") from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        raise BadInput(f"time is {str(value)[:40]!r}; write {meant}") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _recent(moment: datetime, now: datetime) -> datetime:
+    """The bar's time, which must be of now."""
     age = now - moment
     if age > OLDEST:
         raise BadInput(

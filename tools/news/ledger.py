@@ -1,11 +1,23 @@
-"""News that a ledger kept: what an earlier run was shown, as a source of its own."""
+"""News and chart alerts that a ledger kept: what reached an earlier run, as a source of its own."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
-from quant_core.types import Headline
+from quant_core.types import ChartAlert, Headline
 from tools.news.shelf import NewsShelf
 from tools.store.store import Store
+
+_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def chart_alerts(store: Store) -> list[ChartAlert]:
+    """Every chart alert of a ledger, as it was recorded; whoever shows them looks at `known_at`."""
+    return [
+        alert
+        for run in store.runs()
+        for lane in store.heads(run.run_id)
+        for alert in store.chart_alerts(run.run_id, lane, as_of=_EVER)
+    ]
 
 
 class LedgerNews:

@@ -6,7 +6,8 @@ that same row. Reading is the way back, so "what is stored" and "what is hashed"
 
 `known_at` decides what a query with `as_of` may see. A record that is dated by its bar's start is
 known when that one-minute bar has closed; a snapshot from the beginning of its New York day (it
-is made of earlier sessions only); a headline when it had been published and had reached us; what
+is made of earlier sessions only); a headline when it had been published and had reached us, a chart
+alert when its run had it; what
 a model was asked and said as of the moment of the market it was asked about, an analysis that came
 late when it applied; a lane's day when the last minute of its session has closed (a session without
 minutes: at 16:00 New York).
@@ -25,6 +26,7 @@ from quant_core.calendar import NEW_YORK, to_datetime
 from quant_core.types import (
     Analysis,
     AnswerFinding,
+    ChartAlert,
     DailyBias,
     Decision,
     Fill,
@@ -248,6 +250,9 @@ SNAPSHOTS: Kind[Snapshot] = Kind(
     record_tables.PremarketSnapshots, lambda s: _in_new_york(s.date, time()), *_plain(Snapshot)
 )
 NEWS: Kind[Headline] = Kind(record_tables.News, attrgetter("known_at"), *_plain(Headline))
+CHART_ALERTS: Kind[ChartAlert] = Kind(
+    record_tables.ChartAlerts, attrgetter("known_at"), *_plain(ChartAlert)
+)
 DAILY_BIASES: Kind[DailyBias] = Kind(
     record_tables.DailyBiases, attrgetter("as_of"), *_plain(DailyBias)
 )
@@ -290,6 +295,7 @@ LANE_DAYS: Kind[LaneDay] = Kind(record_tables.LaneDays, _session_over, *_plain(L
 KINDS: dict[type[Any], Kind[Any]] = {
     Snapshot: SNAPSHOTS,
     Headline: NEWS,
+    ChartAlert: CHART_ALERTS,
     DailyBias: DAILY_BIASES,
     MarketContext: MARKET_CONTEXTS,
     KeptCall: LLM_CALLS,

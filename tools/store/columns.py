@@ -10,7 +10,7 @@ zero, and a value of the wrong type is refused instead of being converted by the
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -278,6 +278,31 @@ class Lines(Column[tuple[str, ...]]):
         return msgspec.json.decode(stored, type=tuple[str, ...])
 
 
+class Numbers(Column[tuple[float, ...]]):
+    """A tuple of finite numbers, as a JSON array."""
+
+    cache_ok = True
+
+    def _keep(self, value: Sequence[float]) -> str:
+        return msgspec.json.encode([_finite(one) for one in value]).decode()
+
+    def _read(self, stored: str) -> tuple[float, ...]:
+        return msgspec.json.decode(stored, type=tuple[float, ...])
+
+
+class NamedNumbers(Column[Mapping[str, float]]):
+    """Finite numbers by name, as a JSON object in the order of the names."""
+
+    cache_ok = True
+
+    def _keep(self, value: Mapping[str, float]) -> str:
+        named = {name: _finite(one) for name, one in value.items()}
+        return msgspec.json.encode(named, order="sorted").decode()
+
+    def _read(self, stored: str) -> Mapping[str, float]:
+        return msgspec.json.decode(stored, type=dict[str, float])
+
+
 class _StoredCheck(msgspec.Struct):
     name: str
     before: JsonNumber
@@ -322,6 +347,13 @@ class Verbatim(Column[LlmCall]):
         if stored != self._keep(call):
             raise ValueError("not how a call is kept")
         return call
+
+
+def _finite(value: float) -> float:
+    number = float(value + 0.0)
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is no finite number")
+    return number
 
 
 def json_number(value: float) -> JsonNumber:

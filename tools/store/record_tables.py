@@ -6,7 +6,7 @@ Columns follow the domain types field by field; see `tools.store.columns` for ho
 
 import datetime as dt
 
-from sqlalchemy import Integer, Text
+from sqlalchemy import Index, Integer, Text, UniqueConstraint
 from sqlmodel import Field
 
 from tools.store import columns as col
@@ -57,6 +57,30 @@ class News(Record, table=True):
     title: str = kept(col.Line)
     summary: str = kept(col.Line)
     symbols: tuple[str, ...] = kept(col.Lines)
+
+
+class ChartAlerts(Record, table=True):
+    """A `ChartAlert`; a run keeps each once."""
+
+    __tablename__ = "chart_alerts"
+    __table_args__ = (
+        owned_by("decisions", *_KEY),
+        UniqueConstraint("run", "id"),
+        Index("ix_chart_alerts_known", "run", "known_at"),
+        IN_KEY,
+    )
+    id: str = kept(col.Line)
+    symbol: str = kept(col.Line)
+    time: dt.datetime = kept(col.Moment)
+    known_at: dt.datetime = kept(col.Moment)
+    direction: str = kept(col.Line)
+    grade: str = kept(col.Line)
+    score: float = number(col.Real)
+    confidence: float = number(col.Real)
+    entry: float = number(col.Money)
+    stop: float = number(col.Money)
+    targets: tuple[float, ...] = kept(col.Numbers)
+    components: dict[str, float] = kept(col.NamedNumbers)
 
 
 class DailyBiases(Record, table=True):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, inspect
 from tools.errors import BadInput
 from tools.store import dialect, tables
 
-HEAD = "0005"
+HEAD = "0006"
 VERSION_TABLE = "ledger_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -9,7 +9,7 @@ opened. After an error nothing has moved: neither the ledger nor the head.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from quant_core.cycles import CycleRows
 from quant_core.types import (
     Analysis,
     AnswerFinding,
+    ChartAlert,
     DailyBias,
     Decision,
     Fill,
@@ -41,6 +42,7 @@ from tools.llm.calls import KeptCall
 from tools.outbox import OutboxRow
 from tools.ports import LedgerRecord
 from tools.store import chain, codec, dialect, reading, runs, schema, tables, verify
+from tools.store import chart_alerts as alerts
 from tools.store import outbox as orders
 from tools.store.columns import Moment
 from tools.store.postgresql import Access
@@ -242,6 +244,21 @@ class Store:
     def news(self, run_id: str, lane: str, *, as_of: datetime) -> list[Headline]:
         """News items that the lane was shown, published and received by `as_of`."""
         return self._records(codec.NEWS, run_id, lane, as_of)
+
+    def chart_alerts(
+        self, run_id: str, lane: str, *, as_of: datetime, since: datetime | None = None
+    ) -> list[ChartAlert]:
+        """Alerts of charts known at `as_of`; with `since` only those known after it."""
+        if since is None:
+            return self._records(codec.CHART_ALERTS, run_id, lane, as_of)
+        with self._read() as connection:
+            key = self._key(connection, run_id)
+            return alerts.between(connection, key, lane, _aware(since), _aware(as_of))
+
+    def chart_alert_ids(self, run_id: str, ids: Collection[str]) -> set[str]:
+        """Which of these alerts a run has on record."""
+        with self._read() as connection:
+            return alerts.among(connection, self._key(connection, run_id), ids)
 
     def daily_biases(self, run_id: str, lane: str, *, as_of: datetime) -> list[DailyBias]:
         """Biases of the premarket known at `as_of`."""

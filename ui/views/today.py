@@ -5,6 +5,7 @@ import streamlit as st
 from advisor.api import schemas
 from ui import words
 from ui.parts import charts, html, notices
+from ui.parts.chart_alerts import chart_alerts
 from ui.parts.log import log
 from ui.parts.sessions import offset
 from ui.parts.steps import steps
@@ -12,6 +13,7 @@ from ui.parts.watchlist import grid
 from ui.visit import Visit, current
 
 SHOWN = 16
+MOST_CHARTS = 8
 _DECISIONS = ["trade", "signal", "transition", "fill", "order_rejection", "risk", "day"]
 _WHY = {
     "analysis": "from the newest analysis",
@@ -36,6 +38,8 @@ def _live(visit: Visit) -> None:
     left, right = st.columns([2.1, 1], gap="small")
     with left:
         st.html(html.card("Watchlist", grid(seen, visit)))
+        if told := _chart_alerts(seen, visit):
+            st.html(html.card("Chart alerts", told))
         _equity(seen, visit)
     with right:
         if doing := steps(visit):
@@ -114,6 +118,18 @@ def _alerts(visit: Visit) -> str:
         for one in found.data
     )
     return f'<div class="log">{lines}</div>'
+
+
+def _chart_alerts(seen: schemas.Watchlist, visit: Visit) -> str:
+    """What charts told in the session that is shown; empty where they told nothing."""
+    found = visit.read(
+        schemas.Page[schemas.ChartAlert],
+        "/api/chart-alerts",
+        limit=MOST_CHARTS,
+        start_date=seen.date,
+        end_date=seen.date,
+    ).value
+    return chart_alerts(found.data, seen.now) if found is not None and found.data else ""
 
 
 def _equity(seen: schemas.Watchlist, visit: Visit) -> None:

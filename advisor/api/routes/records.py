@@ -1,6 +1,7 @@
 """What was decided and what came of it: trades, signals, analyses, the log, alerts."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import islice
 from typing import Annotated, Any, Literal, get_args
@@ -234,6 +235,25 @@ def alerts(
         request,
         schemas.Page[schemas.Alert](**scope.where, data=data, next=_next(scope, found, limit)),
     )
+
+
+@router.get("/chart-alerts", response_model=schemas.Page[schemas.ChartAlert], responses=READS)
+def chart_alerts(
+    request: Request, view: TheView, scope: TheScope, start_date: StartDate = None,
+    end_date: EndDate = None, symbol: Symbol = None, cursor: Cursor = None, limit: Limit = 50,
+) -> Response:  # fmt: skip
+    """What charts told the run (TradingView), newest first; they belong to all lanes together."""
+    where = _of_symbol(view, scope, symbol)
+    seen = replace(scope, place=view.market(scope))
+    span = _until(seen, view.span(seen, start_date, end_date), cursor)
+    found = view.pages.newest(
+        codec.CHART_ALERTS, seen.place, as_of=seen.as_of, limit=limit + 1, span=span, where=where
+    )
+    data = [rows.chart_alert(entry) for entry in found[:limit]]
+    following = _next(seen, [("chart_alert", entry) for entry in found], limit)
+    return answer(
+        request, schemas.Page[schemas.ChartAlert](**seen.where, data=data, next=following)
+    )  # fmt: skip
 
 
 def merged(

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from advisor.api.app import create_app
+from advisor.api.chart_intake import ChartIntake
 from advisor.api.chat import Chat
 from advisor.api.keys import KeyFile
 from advisor.api.metrics import Metrics
@@ -29,6 +30,7 @@ def api(
     chat: Chat | None = None,
     index_state: Callable[[], Component] | None = None,
     settings: ApiSettings | None = None,
+    passphrase: Callable[[], str] | None = None,
 ) -> FastAPI:
     """The application over an open ledger, with its key file, and what is asked, in a folder."""
     view = LedgerView(Pages(store))
@@ -42,6 +44,7 @@ def api(
             chat=chat,
             index_state=index_state,
             control=Control(folder),
+            intake=ChartIntake(folder, passphrase) if passphrase else None,
             folder=folder,
             public=public,
         )

@@ -79,6 +79,7 @@ class Cloud:
         self.dead = self._queue("dead.fifo")
         self.orders = self._queue("orders.fifo")
         self.alerts = self._queue("alerts.fifo")
+        self.no_alerts = self._queue("no-alerts.fifo")
         secrets = admin("secretsmanager")
         keys = {"APCA_API_KEY_ID": KEY, "APCA_API_SECRET_KEY": SECRET}
         broker = secrets.create_secret(Name="broker", SecretString=json.dumps(keys))["ARN"]
@@ -96,6 +97,7 @@ class Cloud:
             "TRADE_QUEUE_URL": self.orders,
             "TRADE_DEAD_LETTERS_URL": self.dead,
             "WEBHOOK_QUEUE_URL": self.alerts,
+            "WEBHOOK_DEAD_LETTERS_URL": self.no_alerts,
             "ANALYSIS_FUNCTION": "analysis",
             "AWS_REGION": "us-east-1",
             "ADVISOR_WATCHLIST": ",".join(SYMBOLS),
@@ -143,9 +145,9 @@ class Cloud:
                 self.sqs.delete_message(QueueUrl=self.orders, ReceiptHandle=one["ReceiptHandle"])
         return [json.loads(one["Body"])["order"] for one in found]
 
-    def letters(self) -> list[dict[str, Any]]:
-        """What lies among the dead letters."""
-        found = self.sqs.receive_message(QueueUrl=self.dead, MaxNumberOfMessages=10)
+    def letters(self, queue: str = "") -> list[dict[str, Any]]:
+        """What lies among the dead letters, those of orders unless another queue is named."""
+        found = self.sqs.receive_message(QueueUrl=queue or self.dead, MaxNumberOfMessages=10)
         return [json.loads(one["Body"]) for one in found.get("Messages", [])]
 
     def replayed(self) -> Any:

@@ -115,6 +115,7 @@ WRONG = [
     ({"entry": 0}, 400, "entry is 0"),
     ({"entry": True}, 400, "entry is 'True'"),
     ({"nonce": "short"}, 400, "nonce has 5"),
+    ({"symbol": "NASDAQ:NVDA"}, 400, "symbol must be"),
     ({"symbol": "DROP TABLE"}, 400, "symbol must be"),
     ({"time": "2025-03-12T09:00:00Z"}, 400, "minutes old"),
     ({"time": "2035-03-12T09:00:00Z"}, 400, "lies ahead"),

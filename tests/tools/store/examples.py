@@ -14,6 +14,7 @@ from quant_core.cycles import CycleRows
 from quant_core.types import (
     Analysis,
     AnswerFinding,
+    ChartAlert,
     Check,
     DailyBias,
     Decision,
@@ -70,6 +71,20 @@ HEADLINE = Headline(
     source="Wire",
     title="NVDA — „neu“",
     symbols=("NVDA", "AMD"),
+)
+CHART_ALERT = ChartAlert(
+    id="a1" * 16,
+    symbol="NVDA",
+    time=OPEN + 10 * MINUTE,
+    known_at=OPEN + 11 * MINUTE,
+    direction="short",
+    grade="B+",
+    score=-4.5,
+    confidence=61.0,
+    entry=187.1,
+    stop=188.25,
+    targets=(186.0, 184.5),
+    components={"cloud": -1.0, "momentum": 0.25},
 )
 BIAS = DailyBias(
     as_of=MORNING,
@@ -246,6 +261,7 @@ DAY = LaneDay(
 KNOWN = {
     "snapshots": (SNAPSHOT, datetime(2026, 1, 5, 5, 0, tzinfo=UTC)),
     "news": (HEADLINE, MORNING - 35 * MINUTE),
+    "chart_alerts": (CHART_ALERT, OPEN + 11 * MINUTE),
     "daily_biases": (BIAS, MORNING),
     "market_contexts": (CONTEXT, MORNING),
     "llm_calls": (CALL, MORNING),
@@ -321,8 +337,8 @@ def keep_history(store: Store, run_id: str = "run", lanes: tuple[str, ...] = ("a
 
 
 def keep_premarket(store: Store, run_id: str = "run", lane: str = "advised") -> None:
-    """What a premarket keeps."""
-    opening = [HEADLINE, BIAS, CONTEXT, CALL, FINDING]
+    """What a premarket keeps, and an alert of a chart."""
+    opening = [HEADLINE, BIAS, CONTEXT, CALL, FINDING, CHART_ALERT]
     store.commit_cycle(run_id, lane, None, opening, None)
 
 

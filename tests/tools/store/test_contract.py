@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from quant_core.cycles import STATES, CycleRows
 from quant_core.types import (
     Analysis,
     AnswerFinding,
+    ChartAlert,
     Check,
     DailyBias,
     Decision,
@@ -39,7 +41,7 @@ from quant_core.types import (
     Verdict,
 )
 from tests.tools.store import examples as ex
-from tools.errors import BadInput, NoData
+from tools.errors import AdvisorError, BadInput, NoData
 from tools.llm import Attempt, LlmCall, Outcome, Prompt
 from tools.llm.calls import KeptCall
 from tools.store import Store
@@ -163,6 +165,21 @@ BY_READER = {
         summary=texts,
         symbols=many_texts,
     ),
+    "chart_alerts": st.builds(
+        ChartAlert,
+        id=texts,
+        symbol=texts,
+        time=moments,
+        known_at=moments,
+        direction=st.sampled_from(["long", "short"]),
+        grade=st.sampled_from(["A+", "A", "B+", "B"]),
+        score=floats,
+        confidence=floats,
+        entry=floats,
+        stop=floats,
+        targets=st.lists(finite.map(lambda x: x + 0.0), max_size=3).map(tuple),
+        components=st.dictionaries(texts, finite.map(lambda x: x + 0.0), max_size=3),
+    ),
     "daily_biases": st.builds(
         DailyBias,
         as_of=moments,
@@ -283,6 +300,7 @@ BY_READER = {
         notes=many_texts,
     ),
 }
+UNIQUE = {"chart_alerts": attrgetter("id")}  # of the others a run may keep equal ones
 FAR = datetime(2201, 1, 1, tzinfo=UTC)
 everyday = settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -298,7 +316,7 @@ def fresh_run(store: Store) -> str:
 @pytest.mark.parametrize("reader", ex.READERS)
 def test_every_record_comes_back_as_it_was_given(store: Store, reader: str) -> None:
     @everyday
-    @given(st.lists(BY_READER[reader], min_size=1, max_size=4))
+    @given(st.lists(BY_READER[reader], min_size=1, max_size=4, unique_by=UNIQUE.get(reader)))
     def holds(records: list[object]) -> None:
         run_id = fresh_run(store)
         store.commit_cycle(run_id, "advised", None, records, None)
@@ -375,6 +393,33 @@ def test_nothing_is_returned_before_it_was_known(store: Store, reader: str) -> N
     assert read("run", "advised", as_of=known - instant) == []
     assert [ex.same(record, one) for one in read("run", "advised", as_of=known)] == [True]
     assert len(read("run", "advised", as_of=known.astimezone(NEW_YORK))) == 1
+
+
+def test_young_alerts_and_alerts_of_some_ids_are_found(store: Store) -> None:
+    known = [ex.CHART_ALERT.known_at + minute * ex.MINUTE for minute in range(4)]
+    for run_id in ("run", "other"):
+        ex.start(store, run_id)
+        alerts = [dataclasses.replace(ex.CHART_ALERT, id=f"{run_id}{n}", known_at=at)
+                  for n, at in enumerate(known)]  # fmt: skip
+        store.commit_cycle(run_id, "market", None, [alerts[1], alerts[0], *alerts[2:]], None)
+
+    def ids(since: datetime, as_of: datetime) -> list[str]:
+        return [one.id for one in store.chart_alerts("run", "market", as_of=as_of, since=since)]
+
+    assert ids(known[0], known[2]) == ["run1", "run2"]
+    assert ids(known[0] - ex.MINUTE, known[1]) == ["run1", "run0"]
+    assert store.chart_alerts("run", "advised", as_of=FAR, since=known[0]) == []
+    assert store.chart_alert_ids("run", {"run3", "other1", "x"}) == {"run3"}
+    assert store.chart_alert_ids("run", set()) == set()
+
+
+def test_a_run_keeps_an_alert_once(store: Store) -> None:
+    ex.start(store)
+    store.commit_cycle("run", "market", None, [ex.CHART_ALERT], None)
+    with pytest.raises(AdvisorError):
+        store.commit_cycle("run", "market", None, [ex.CHART_ALERT], None)
+    assert store.chart_alerts("run", "market", as_of=FAR) == [ex.CHART_ALERT]
+    assert store.verify_chain("run").intact
 
 
 def test_as_of_hides_only_what_came_later(store: Store) -> None:

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from quant_core.calendar import to_minute
+from quant_core.types import ChartAlert
 from tests.tools.store import examples as ex
 from tests.tools.store.test_outbox import LEG, ROW
 from tools.outbox import OutboxRow
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.slow
 SMALL = {"runs", "lanes", "ledger_version", "alembic_version"}
 RUNS, SESSIONS, EACH = 12, 40, 5
 LANE = "advised"
-KEPT = [record for record in ex.ALL if record is not ex.DAY]
+KEPT = [record for record in ex.ALL if record not in (ex.DAY, ex.CHART_ALERT)]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -63,11 +64,19 @@ def write_run(store: Store, run_id: str) -> None:
     for session in range(SESSIONS):
         opened = ex.OPEN + timedelta(days=session)
         store.commit_cycle(
-            run_id, LANE, ex.minutes(opened, 10), [*(KEPT * EACH), ex.DAY], b"state",
+            run_id, LANE, ex.minutes(opened, 10), [*(KEPT * EACH), *alerts(session), ex.DAY],
+            b"state",
             outbox=[
                 ex_row(f"{run_id}-{session}-{number}") for number in range(EACH)
             ],
         )  # fmt: skip
+
+
+def alerts(session: int) -> list[ChartAlert]:
+    """A session's alerts: a run keeps each id once."""
+    at = ex.CHART_ALERT.known_at + timedelta(days=session)
+    ids = [f"alert-{session}-{number}" for number in range(EACH)]
+    return [replace(ex.CHART_ALERT, id=one, known_at=at) for one in ids]
 
 
 def ex_row(name: str) -> OutboxRow:
@@ -123,6 +132,8 @@ def reads(store: Store) -> None:
         getattr(store, reader)(run, LANE, as_of=far)
     for kind in KINDS:
         store.entries(run, LANE, kind, as_of=far)
+    store.chart_alerts(run, LANE, as_of=far, since=ex.OPEN + timedelta(days=SESSIONS - 1))
+    store.chart_alert_ids(run, {"alert-3-1", "unheard-of"})
     store.cycles(run, LANE, as_of=far)
     store.checkpoint(run, LANE)
     store.watchlist(run, LANE)

@@ -60,6 +60,7 @@ def of_the_first_version(where: str, keep: Callable[[Store], None]) -> None:
         keep(store)
     engine = engine_at(where, "NORMAL")
     later = (
+        "chart_alerts",
         "pruned",
         "outbox",
         "llm_findings",

@@ -36,6 +36,7 @@ MARKET_SEQ = {
     "market_context": 3,
     "llm_calls": 4,
     "llm_findings": 5,
+    "chart_alerts": 6,
 }
 
 
