@@ -15,6 +15,7 @@ from typer.main import get_command
 from advisor import _PACKAGES
 from advisor.cli import app
 from advisor.settings import load_settings
+from infra.templates import template
 from tests.infra.promql import INFRA
 
 ROOT = INFRA.parent
@@ -46,7 +47,15 @@ def test_what_runs_is_not_root_and_says_whether_it_is_well() -> None:
         assert int(user.split(":")[0]) >= 1000
     assert "/api/health" in stages()["advisor"][-1][1]
     assert stages()["advisor"][-1][0] == "HEALTHCHECK"
-    assert [word for stage in stages().values() for word, _ in stage if word == "ADD"] == []
+
+
+def test_the_ledger_on_aws_is_believed_only_with_the_certificates_in_the_image() -> None:
+    added = [(stage, *one.split()[-2:]) for stage in stages() for one in given(stage, "ADD")]
+    ((stage, source, here),) = added
+    assert stage == "lambda"
+    assert source.startswith("https://truststore.pki.rds.amazonaws.com/")
+    variables = template("functions")["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["LEDGER_URL"]["Fn::Sub"].endswith(f"?sslmode=verify-full&sslrootcert={here}")
 
 
 def test_images_are_named_by_version() -> None:
@@ -125,17 +134,34 @@ def test_a_service_says_whether_it_is_well_or_ends(name: str) -> None:
 
 
 def test_secrets_come_from_a_file_that_is_not_in_the_repository() -> None:
-    for name in ("postgres", "advisor", "upgrade", "grafana"):
-        assert SERVICES[name]["env_file"] == ["advisor.env"]
     text = (INFRA / "compose.yaml").read_text(encoding="utf-8")
     assert not re.search(r"(?i)(password|secret|api_key)\w*:\s*[\"']?\w", text)
-    example = (INFRA / "advisor.env.example").read_text(encoding="utf-8")
+    example = (INFRA / "env.example").read_text(encoding="utf-8")
     for line in example.splitlines():
         assert line.startswith("#") or line.endswith("=") or not line
+    for named in re.findall(r"\$\{(\w+):\?", text):  # what compose refuses to start without
+        assert f"\n{named}=\n" in example
     checked = subprocess.run(
-        ["git", "check-ignore", "infra/advisor.env"], cwd=ROOT, capture_output=True, check=False
+        ["git", "check-ignore", "infra/.env"], cwd=ROOT, capture_output=True, check=False
     )
     assert checked.returncode == 0
+
+
+def test_nobody_gets_the_keys_of_another() -> None:
+    for name, service in SERVICES.items():
+        assert ("env_file" in service) == (name in OURS), name
+    assert SERVICES["advisor"]["env_file"] == [".env"]
+    passwords = {
+        name: [key for key in service.get("environment", {}) if "PASSWORD" in key]
+        for name, service in SERVICES.items()
+    }
+    assert passwords["postgres"] == ["POSTGRES_PASSWORD"]
+    assert passwords["grafana"] == ["GF_SECURITY_ADMIN_PASSWORD"]
+    assert passwords["prometheus"] == []
+    assert (
+        SERVICES["advisor"]["environment"]["PGPASSWORD"]
+        == (SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"])
+    )
 
 
 def test_what_is_mounted_is_there_and_volumes_are_declared() -> None:
