@@ -44,6 +44,12 @@ def bucket_of(lake: Path, settings: Settings) -> Objects | None:
     return Objects(place, access)
 
 
+def holds(lake: Path, timeframe: Timeframe, settings: Settings) -> bool:
+    """Whether a lake has any bars of a timeframe."""
+    folder, bucket = f"timeframe={timeframe}", bucket_of(lake, settings)
+    return (lake / folder).is_dir() if bucket is None else bool(bucket.names(folder))
+
+
 def bars_of(lake: Path, timeframe: Timeframe) -> str:
     """What to say to `--bars` to read a lake's bars."""
     if not in_bucket(lake):

@@ -10,11 +10,12 @@ import msgspec
 import numpy as np
 
 from advisor.fetching import fetch_bars
-from advisor.lakes import bucket_of, open_lake
+from advisor.lakes import bucket_of, holds, open_lake
 from advisor.morning_bars import MorningBars, MorningRequest, read_morning
 from advisor.settings import Settings
 from quant_core.calendar import PREMARKET, Session, premarket_moment, xnys
 from tools.aws.objects import Objects
+from tools.errors import NoData
 from tools.market.alpaca import AlpacaBars
 
 FETCHED = "fetched.json"
@@ -50,6 +51,7 @@ def fetched(
 
     What the lake has stays as it is, so a session that is taken up again is seeded as it was, and
     what was fetched once is not asked for again: a restart must not wait for hundreds of answers.
+    NoData when there are no minutes at all.
     """
     sessions = settings.live.history_sessions
     calendar = xnys(session.date.year - 3, session.date.year)
@@ -61,9 +63,18 @@ def fetched(
         for timeframe, begin in _spans(first, before):
             since = known.until(symbol, timeframe, begin)
             if since is None or since < before:
-                fetch_bars(source, symbol, since or begin, before, add, timeframe, lambda _: None)
-                known.note(symbol, timeframe, begin, before)
-    return History(bars=(lake / "timeframe=1min",), daily=lake / "timeframe=1day")
+                got = fetch_bars(
+                    source, symbol, since or begin, before, add, timeframe, lambda _: None
+                )
+                if got["fetched"]:  # of a feed that has nothing, another may be asked
+                    known.note(symbol, timeframe, begin, before)
+    if not holds(lake, "1min", settings):
+        raise NoData(
+            f"Alpaca's feed {settings.live.feed} has no minutes of {', '.join(symbols)} from "
+            f"{first} to {before}; check the symbols, and the feed (live.feed)"
+        )
+    daily = lake / "timeframe=1day" if holds(lake, "1day", settings) else None
+    return History(bars=(lake / "timeframe=1min",), daily=daily)
 
 
 def _spans(first: date, before: date) -> list[tuple[Literal["1min", "1day"], date]]:

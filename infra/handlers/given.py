@@ -175,6 +175,7 @@ class Given:
     ) -> "Opening":
         """A session to open: `apart` hands over orders and questions; without, only the day."""
         from advisor.commands.replay import watchlist
+        from advisor.lakes import holds
         from advisor.live.apart import Apart
         from advisor.live.control import CONTROL, ControlInBucket
         from advisor.live.opening import LiveRequest, Opening
@@ -187,7 +188,8 @@ class Given:
         asks = apart and options.analyst == "model"
         hands_over = self._enqueue if apart and self._environment.get("TRADE_QUEUE_URL") else None
         lake = self.lake
-        known = session.date in self.mornings or self._has_lake()
+        # The premarket has brought bars into the lake; without, they are fetched here.
+        known = session.date in self.mornings or holds(lake, "1min", settings)
         return Opening(
             request=LiveRequest(
                 mode=settings.broker.mode,
@@ -218,10 +220,6 @@ class Given:
     ) -> AbstractContextManager["AtBroker | None"]:
         """The run's orders, for who sends or watches them."""
         return self.opening(session, clock, stop, apart=False).at_the_broker()
-
-    def _has_lake(self) -> bool:
-        """Whether the premarket has brought bars into the lake; without, they are fetched here."""
-        return bool(self.bucket("lake").names("timeframe=1min"))
 
     def _enqueue(self, ids: Sequence[str]) -> None:
         """Hand orders to the executor; what does not arrive is sent by the next cycle."""

@@ -1,6 +1,6 @@
 """One folder from day to day: what goes on, what is taken over, what is refused, what reads it."""
 
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from advisor.cli import app
 from quant_core.calendar import new_york, to_datetime
-from tests.advisor.live.theatre import BUSY, SYMBOLS, Kept, Play, Theatre, agrees, is_flat, theatre
+from tests.advisor.live.theatre import BUSY, Kept, Play, agrees, is_flat, tell_history, theatre
 from tests.stand_ins.alpaca_exchange import Exchange
-from tools.errors import BadInput
+from tools.errors import BadInput, NoData
 
 pytestmark = pytest.mark.slow
 WEDNESDAY = date(2025, 11, 26)  # the session before BUSY; between them is Thanksgiving
@@ -145,20 +145,8 @@ def test_a_session_fetches_what_it_is_seeded_from(tmp_path: Path) -> None:
     assert len(fetched.fills) >= 1
 
 
-def tell_history(stage: Theatre) -> None:
-    """Give the archive what was before today."""
-    for symbol in SYMBOLS:
-        for shelf, raw in (
-            (stage.rest.bars, stage.earlier[symbol]),
-            (stage.rest.days, stage.daily[symbol]),
-        ):
-            columns = zip(
-                raw.start, raw.open, raw.high, raw.low, raw.close, raw.volume, strict=True
-            )
-            shelf[symbol] = [
-                {
-                    "t": (to_datetime(0) + timedelta(microseconds=int(start))).isoformat(),
-                    **dict(zip("ohlcv", map(float, values), strict=True)),
-                }
-                for start, *values in columns
-            ]
+def test_an_archive_without_bars_is_named(tmp_path: Path) -> None:
+    with theatre(tmp_path, MONDAY) as stage:
+        settings = stage.settings(live={"history_sessions": 8})
+        with pytest.raises(NoData, match=r"feed iex has no minutes of SPY, QQQ, NVDA from 2025-"):
+            Play(stage, settings=settings, given=False).run(until=12)

@@ -331,3 +331,22 @@ def is_flat(stage: Theatre) -> Kept:
     made = sum(trade.pnl for trade in kept.trades)
     assert made == pytest.approx(exchange.cash - 100_000.0, abs=0.01)
     return kept
+
+
+def tell_history(stage: Theatre) -> None:
+    """Give the archive what was before today."""
+    for symbol in SYMBOLS:
+        for shelf, raw in (
+            (stage.rest.bars, stage.earlier[symbol]),
+            (stage.rest.days, stage.daily[symbol]),
+        ):
+            columns = zip(
+                raw.start, raw.open, raw.high, raw.low, raw.close, raw.volume, strict=True
+            )
+            shelf[symbol] = [
+                {
+                    "t": (to_datetime(0) + timedelta(microseconds=int(start))).isoformat(),
+                    **dict(zip("ohlcv", map(float, values), strict=True)),
+                }
+                for start, *values in columns
+            ]

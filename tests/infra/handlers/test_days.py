@@ -10,7 +10,7 @@ from infra.handlers.api import Api
 from infra.handlers.live_cycle import LiveCycle
 from infra.handlers.nightly import Nightly
 from infra.handlers.premarket import Premarket
-from tests.advisor.live.theatre import SYMBOLS
+from tests.advisor.live.theatre import SYMBOLS, tell_history
 from tests.infra.handlers.cloud import Cloud, Context, scheduled
 from tools.errors import BadInput, NotConfigured
 
@@ -51,6 +51,7 @@ def http(path: str) -> dict[str, Any]:
 
 
 def test_a_new_container_asks_for_no_bars_that_the_bucket_has(cloud: Cloud) -> None:
+    tell_history(cloud.stage)
     asked = []
     for _ in range(2):
         opens = cloud.at(0)
