@@ -27,6 +27,11 @@ def open_lake(lake: Path, settings: Settings) -> Add:
     """A lake to add to; its place is written as it is for reading (`tools.market.buckets`)."""
     if not in_bucket(lake):
         return partial(import_bars, lake)
+    return partial(import_into_bucket, bucket_of(lake, settings))
+
+
+def bucket_of(lake: Path, settings: Settings) -> Objects:
+    """The place in a bucket that a lake is."""
     place, _, query = str(lake).partition("?")
     said = parse_qs(query)
     access = settings.aws
@@ -35,7 +40,7 @@ def open_lake(lake: Path, settings: Settings) -> Add:
         access = replace(access, endpoint_url=f"{scheme}://{said['endpoint_override'][0]}")
     if "region" in said:
         access = replace(access, region=said["region"][0])
-    return partial(import_into_bucket, Objects(place, access))
+    return Objects(place, access)
 
 
 def bars_of(lake: Path, timeframe: Timeframe) -> str:

@@ -10,12 +10,14 @@ import msgspec
 import numpy as np
 
 from advisor.fetching import fetch_bars
-from advisor.lakes import open_lake
+from advisor.lakes import bucket_of, open_lake
 from advisor.morning_bars import MorningBars, MorningRequest, read_morning
 from advisor.settings import Settings
 from quant_core.calendar import PREMARKET, Session, premarket_moment, xnys
 from tools.market.alpaca import AlpacaBars
+from tools.market.buckets import in_bucket
 
+FETCHED = "fetched.json"
 DAILY_HISTORY = timedelta(days=800)  # a year of ATR ranks, with what the ATR itself needs
 
 
@@ -54,7 +56,7 @@ def fetched(
     index = int(np.searchsorted(calendar.opens, session.open))
     before, first = (calendar.session(index - back).date for back in (1, sessions))
     tell(f"fetching {sessions} sessions of minutes, and the daily bars")
-    add, known = open_lake(lake, settings), _Known(lake)
+    add, known = open_lake(lake, settings), _Known(lake, settings)
     for symbol in symbols:
         for timeframe, begin in _spans(first, before):
             since = known.until(symbol, timeframe, begin)
@@ -71,15 +73,20 @@ def _spans(first: date, before: date) -> list[tuple[Literal["1min", "1day"], dat
 class _Known:
     """What was fetched into a lake: of each symbol and timeframe, from when until when."""
 
-    def __init__(self, lake: Path) -> None:
-        """A file that cannot be read means that nothing is known, and everything is asked for."""
-        self._path = lake / "fetched.json"
+    def __init__(self, lake: Path, settings: Settings) -> None:
+        """A note that cannot be read means that nothing is known, and everything is asked for."""
+        self._path = lake / FETCHED
+        self._bucket = bucket_of(lake, settings) if in_bucket(lake) else None
         try:
-            self._spans = msgspec.json.decode(
-                self._path.read_bytes(), type=dict[str, tuple[date, date]]
-            )
+            self._spans = msgspec.json.decode(self._read(), type=dict[str, tuple[date, date]])
         except (OSError, msgspec.DecodeError):
             self._spans = {}
+
+    def _read(self) -> bytes:
+        if self._bucket is None:
+            return self._path.read_bytes()
+        found = self._bucket.find(FETCHED)
+        return found.body if found else b"{}"
 
     def until(self, symbol: str, timeframe: str, begin: date) -> date | None:
         """Until when everything since `begin` is there; None when it is not."""
@@ -89,6 +96,9 @@ class _Known:
     def note(self, symbol: str, timeframe: str, begin: date, until: date) -> None:
         """Note what is there now; a process that dies on the way asks again for a little."""
         self._spans[f"{symbol} {timeframe}"] = begin, until
+        if self._bucket is not None:
+            self._bucket.put(FETCHED, msgspec.json.encode(self._spans), "application/json")
+            return
         beside = self._path.with_suffix(".new")
         beside.parent.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(msgspec.json.encode(self._spans))

@@ -324,10 +324,14 @@ class Store:
             state = connection.execute(of_lane.where(_LANES.c.run == key)).scalar()
             return None if state is None else bytes(state)
 
-    def outbox(self, run_id: str, lane: str) -> list[OutboxRow]:
-        """Where every order of a lane stands now, in the order of their decisions."""
+    def outbox(self, run_id: str, lane: str, *, since: datetime | None = None) -> list[OutboxRow]:
+        """Where every order of a lane stands now, in the order of their decisions.
+
+        With `since`: those about which something may still happen or has since then, and those that
+        were sent and never answered for.
+        """
         with self._read() as connection:
-            return orders.read(connection, self._key(connection, run_id), lane)
+            return orders.read(connection, self._key(connection, run_id), lane, since)
 
     def verify_chain(self, run_id: str) -> ChainReport:
         """Read every row of a run again and say whether, and where, its history was changed."""
