@@ -380,15 +380,17 @@ def _decide(cloud: Any, symbols: tuple[str, ...]) -> list[str]:
         state = store.checkpoint(run, lane.name)
         assert state is not None
         lane.restore(state)
-        orders = []
+        orders, setup = [], next(iter(Setup))
         for slot, symbol in zip(lane.desk.slots, symbols, strict=True):
             slot["state"], slot["side"], slot["setup"] = TRIGGERED, 1, 0
             slot["entry_quantity"], slot["signal_minute"] = 10, to_minute(at)
-            slot["reference"], slot["stop"], slot["target"] = 100.0, 90.0, 120.0
+            price = cloud.stage.rest.exchange.prices[symbol]
+            stop, target = 0.9 * price, 1.2 * price
+            slot["reference"], slot["stop"], slot["target"] = price, stop, target
             orders.append(
                 Order(
-                    client_order_id=entry_id(lane.name, at, symbol, next(iter(Setup))), symbol=symbol,
-                    side=1, quantity=10, reference=100.0, stop=90.0, target=120.0, decided_at=at,
+                    client_order_id=entry_id(lane.name, at, symbol, setup), symbol=symbol,
+                    side=1, quantity=10, reference=price, stop=stop, target=target, decided_at=at,
                 )
             )  # fmt: skip
         outbox = [OutboxRow.for_entry(one) for one in orders]

@@ -2,7 +2,8 @@
 
 Nothing is left in the process: bars are kept in a bucket, orders are handed to another process,
 the model is asked by a third, and what a person wants is read from the bucket. There is no stream:
-minutes come from the archive. What a warm process may keep is what was read of the days before.
+minutes come from the archive. What a warm process may keep is what was read of the days before, and
+what the ledger confirms before it counts.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from advisor.trading import Trading
 from tools.aws.objects import Objects
 from tools.clock import Clock
 from tools.market.live_bar import LiveBar
+from tools.store.store import Heads
 from tools.stream import StreamState
 
 BARS, QUESTIONS, CONTROL = "live/bars", "live/questions", "control"
@@ -83,7 +85,7 @@ class Apart:
 
     `root` is the bucket, `control` what a person wants (fetched before), `hand_over` is given the
     ids of the orders to send, `ask` the run and moment of a question that stands on the board; None
-    asks in this process. `mornings` is kept by a warm process.
+    asks in this process. A warm process keeps `mornings`, and in `heads` where it left the ledger.
     """
 
     root: Callable[[str], Objects]
@@ -91,6 +93,7 @@ class Apart:
     hand_over: Callable[[Sequence[str]], None] | None = None
     ask: Callable[[str, datetime], None] | None = None
     mornings: dict[date, MorningBars] = field(default_factory=dict)
+    heads: Heads = field(default_factory=dict)
 
     def bars(self, day: date) -> BarsFile:
         """Where a session's bars are kept."""

@@ -222,8 +222,9 @@ class Opening:
         self.request.folder.mkdir(parents=True, exist_ok=True)
         place = self.settings.ledger.url or self.request.folder / LEDGER
         known = self.environment if isinstance(self.environment, Secrets) else None
+        heads = self.apart.heads if self.apart else None
         return stack.enter_context(
-            open_ledger(place, self.settings, read_only=False, secrets=known)
+            open_ledger(place, self.settings, read_only=False, secrets=known, heads=heads)
         )
 
     def _control(self) -> Control:

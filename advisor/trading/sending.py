@@ -19,6 +19,9 @@ from tools.ports import Broker
 
 SETTLING = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(seconds=30)
+# A broker allows so many requests a minute: orders beyond so many are asked about together, and one
+# by one only when they are not among those that are open.
+MANY = 5
 ASKABLE = (Purpose.ENTRY, Purpose.EXIT, Purpose.PROTECT)
 
 
@@ -87,9 +90,11 @@ class Sender:
 
     def _ask(self, rows: list[OutboxRow], now: datetime) -> list[str]:
         book, wrong = self._book, []
+        listed = self._open() if len(rows) > MANY else {}
         for row in rows:
+            name = row.client_order_id
             try:
-                found = self._broker.find(row.client_order_id)
+                found = listed[name] if name in listed else self._broker.find(name)
                 if found is not None:
                     book.apply(row, found, now)
                 elif row.state.is_doubtful:
@@ -100,6 +105,10 @@ class Sender:
                 wrong.append(str(error))
         book.commit()
         return wrong
+
+    def _open(self) -> dict[str, BrokerOrder]:
+        """The orders that the broker has open, by their ids."""
+        return {one.client_order_id: one for one in self._broker.open_orders()}
 
     def _to_ask(self, row: OutboxRow, open_legs: set[str]) -> bool:
         """Whether it, or a leg of it, may have moved since."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from advisor.live.apart import AtBroker
     from advisor.live.opening import Opening
     from advisor.morning_bars import MorningBars
+    from tools.store.store import Heads
 
 OWN = ("PGPASSWORD", "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", *OF_MODELS)
 SCRATCH = Path("/tmp/advisor")
@@ -50,6 +51,7 @@ class Given:
         self._environment = os.environ if environment is None else environment
         self._scratch = scratch
         self.mornings: dict[date, MorningBars] = {}
+        self.heads: Heads = {}
         # Making a client of AWS's takes longer than most of what is asked of it.
         self._objects: dict[str, Objects] = {}
         self._queues: dict[str, Queue] = {}
@@ -192,6 +194,7 @@ class Given:
                 hand_over=hands_over,
                 ask=self._ask if asks else None,
                 mornings=self.mornings,
+                heads=self.heads,
             ),
         )
 
