@@ -46,6 +46,8 @@ from tools.llm import (
 from tools.llm.calls import KeptCall
 from tools.ports import Analyst, NewsReader, Validator
 from tools.secrets import Secrets
+from tools.store import codec
+from tools.store.paging import Pages
 from tools.store.store import Store
 
 RECORDINGS = "recordings.sqlite"
@@ -232,7 +234,7 @@ def _wiring(
     # A replay makes no call: what others spend is none of its business.
     spending = stack.enter_context(closing(open_spending(settings, secrets))) if live else None
     return Wiring(
-        model=_model(live, settings, recordings, _asked(store, run)),
+        model=_model(live, settings, recordings, _asked(store, run) if recordings else []),
         budget=DailyBudget(settings.llm_budget, SystemClock(), spending),
         history=LedgerHistory(store, run, "advised") if store is not None else None,
         seconds=settings.analysis.deadline_seconds,
@@ -315,7 +317,9 @@ def _news_ids(store: Store | None, run: str) -> list[str]:
     """The news that a run has kept already."""
     if store is None or store.run(run) is None:
         return []
-    return [one.id for lane in store.heads(run) for one in store.news(run, lane, as_of=EVER)]
+    pages = Pages(store)
+    lanes = pages.place(run).lanes.values()
+    return [id for one in lanes for (id,) in pages.columns(codec.NEWS, one, ["id"], as_of=EVER)]
 
 
 def make_lanes(

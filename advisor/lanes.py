@@ -43,6 +43,13 @@ from quant_core.types import (
 )
 from tools.ports import Analyst, LedgerRecord, Validator
 
+Answer = tuple[str, date, float]
+"""Which model gave an opinion, in which session, and how sure it was (0 to 100)."""
+
+
+def _nothing(_: type) -> Sequence[Answer]:
+    return ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradingDay:
@@ -66,7 +73,8 @@ class Lane:
     `hindsight` needs the whole session's advice: it runs after the close. The orders of an
     `external` lane are a broker's, and its fills are booked between cycles. `authority` is how far
     advice may reach in this session; `grant` finds it from the number of sessions that are over,
-    and is None where it is always full.
+    and is None where it is always full. `earlier` gives the answers behind the records of a type
+    that come before those in `records`, for a lane that was taken up with a part of them.
     """
 
     name: str
@@ -86,6 +94,7 @@ class Lane:
     log: EventLog
     daily_returns: list[float] = field(default_factory=list)
     records: list[LedgerRecord] = field(default_factory=list)
+    earlier: Callable[[type], Sequence[Answer]] = _nothing
     cycles: list[CycleRows] = field(default_factory=list)
     kept: Kept = field(default_factory=Kept)
 

@@ -13,7 +13,7 @@ from tools.errors import NoData
 from tools.secrets import Secrets
 from tools.store.dialect import LEDGER_FILE, Synchronous
 from tools.store.postgresql import Access, Password
-from tools.store.store import Store
+from tools.store.store import Heads, Store
 
 PASSWORD = "PGPASSWORD"
 
@@ -68,17 +68,20 @@ def open_ledger(
     read_only: bool = True,
     synchronous: Synchronous = "FULL",
     secrets: Secrets | None = None,
+    heads: Heads | None = None,
 ) -> Store:
     """Open what `ledger_at` found, or a file to be made; raises what `Store.open` raises.
 
-    `secrets` are those that are open already.
+    `secrets` are those that are open already, `heads` as for `Store.open`.
     """
     access = Access(
         connections=settings.ledger.connections,
         connect_seconds=settings.ledger.connect_seconds,
         password=password_of(settings, secrets) if is_address(place) else None,
     )
-    return Store.open(place, read_only=read_only, synchronous=synchronous, access=access)
+    return Store.open(
+        place, read_only=read_only, synchronous=synchronous, access=access, heads=heads
+    )
 
 
 def password_of(settings: Settings, secrets: Secrets | None = None) -> Password | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from advisor.asking import degraded
-from advisor.lanes import Lane
+from advisor.lanes import Answer, Lane
 from advisor.settings import DriftSettings
 from quant_core.calendar import NEW_YORK
 from quant_core.drift import drift
@@ -41,9 +41,6 @@ def steady_validator(validator: Validator, lane: Lane, rules: DriftSettings) -> 
     return validate
 
 
-Answer = tuple[str, date, float]
-
-
 def _lost(answers: Sequence[Answer], as_of: datetime, rules: DriftSettings) -> str:
     """Why the model that answered last abstains; empty when it does not."""
     if not answers:
@@ -67,11 +64,12 @@ def _lost(answers: Sequence[Answer], as_of: datetime, rules: DriftSettings) -> s
 
 
 def _analyses(lane: Lane) -> list[Answer]:
-    return [
+    since = [
         (one.analyst, _day(one.as_of), one.confidence)
         for one in tuple(lane.records)
         if isinstance(one, Analysis) and one.status is Status.OK
     ]
+    return [*lane.earlier(Analysis), *since]
 
 
 def _verdicts(lane: Lane) -> list[Answer]:
@@ -80,11 +78,12 @@ def _verdicts(lane: Lane) -> list[Answer]:
         for one in tuple(lane.records)
         if isinstance(one, Decision) and one.verdict is not None
     ]
-    return [
+    since = [
         (verdict.validator, _day(start), verdict.confidence)
         for start, verdict in ruled
         if verdict.status is Status.OK
     ]
+    return [*lane.earlier(Decision), *since]
 
 
 def _day(moment: datetime) -> date:

@@ -61,14 +61,26 @@ def write_ledger(path: Path, sessions: int = SESSIONS) -> None:
         for number, day in enumerate(days):
             opened = datetime(day.year, day.month, day.day, 14, 30, tzinfo=UTC)
             draw = np.random.Generator(np.random.PCG64(number))
-            records, pnl = _session(opened, draw)
-            closed = LaneDay(
-                date=day, start_equity=equity, end_equity=equity + pnl, trades=TRADES_A_SESSION,
-                signals=TRADES_A_SESSION, risk_state=RiskState.ACTIVE,
-            )  # fmt: skip
+            records, pnl = _session(opened, draw, LANE)
+            closed = _closed(day, equity, pnl)
             equity += pnl
             rows = _minutes(opened, draw) if number >= sessions - SESSIONS_WITH_MINUTES else None
             store.commit_cycle(RUN, LANE, rows, [*records, closed], b"{}")
+
+
+def trading_session(
+    opened: datetime, draw: np.random.Generator, lane: str, day: date
+) -> list[LedgerRecord]:
+    """A session's records of a lane, its close included."""
+    records, pnl = _session(opened, draw, lane)
+    return [*records, _closed(day, 100_000.0, pnl)]
+
+
+def _closed(day: date, equity: float, pnl: float) -> LaneDay:
+    return LaneDay(
+        date=day, start_equity=equity, end_equity=equity + pnl, trades=TRADES_A_SESSION,
+        signals=TRADES_A_SESSION, risk_state=RiskState.ACTIVE,
+    )  # fmt: skip
 
 
 def _weekdays(first: date, count: int) -> Iterator[date]:
@@ -80,7 +92,9 @@ def _weekdays(first: date, count: int) -> Iterator[date]:
         day += timedelta(days=1)
 
 
-def _session(opened: datetime, draw: np.random.Generator) -> tuple[list[LedgerRecord], float]:
+def _session(
+    opened: datetime, draw: np.random.Generator, lane: str
+) -> tuple[list[LedgerRecord], float]:
     """One session's analyses and trades in the order of their exits, and what they earned."""
     records: list[LedgerRecord] = [
         Analysis(
@@ -93,14 +107,14 @@ def _session(opened: datetime, draw: np.random.Generator) -> tuple[list[LedgerRe
     total = 0.0
     exits = np.sort(draw.integers(3, 388, TRADES_A_SESSION))
     for number, minute in enumerate(exits):
-        trade_records, pnl = _trade(opened + int(minute) * _MINUTE, number, draw)
+        trade_records, pnl = _trade(opened + int(minute) * _MINUTE, number, draw, lane)
         records += trade_records
         total += pnl
     return records, total
 
 
 def _trade(
-    exit_time: datetime, number: int, draw: np.random.Generator
+    exit_time: datetime, number: int, draw: np.random.Generator, lane: str
 ) -> tuple[list[LedgerRecord], float]:
     symbol = SYMBOLS[number % len(SYMBOLS)]
     side = 1 if number % 2 else -1
@@ -119,7 +133,7 @@ def _trade(
             plan=Plan(quantity=quantity, blocked_by="", checks=_CHECKS),
         ),
         Order(
-            client_order_id=f"{LANE}-{signal.start:%Y%m%d-%H%M}-{symbol}-{number}", symbol=symbol,
+            client_order_id=f"{lane}-{signal.start:%Y%m%d-%H%M}-{symbol}-{number}", symbol=symbol,
             side=side, quantity=quantity, reference=price, stop=signal.stop, target=signal.target,
             decided_at=signal.start,
         ),

@@ -119,8 +119,12 @@ class Ledger(Protocol):
         """Write how far requests have come, where nothing else is to be recorded."""
         ...
 
-    def outbox(self, run_id: str, lane: str) -> list[OutboxRow]:
-        """Where every order of a lane stands now."""
+    def outbox(self, run_id: str, lane: str, *, since: datetime | None = None) -> list[OutboxRow]:
+        """Where every order of a lane stands now.
+
+        With `since`: those about which something may still happen or has since then, and those that
+        were sent and never answered for.
+        """
         ...
 
 

@@ -2,7 +2,8 @@
 
 Nothing is left in the process: bars are kept in a bucket, orders are handed to another process,
 the model is asked by a third, and what a person wants is read from the bucket. There is no stream:
-minutes come from the archive. What a warm process may keep is what was read of the days before.
+minutes come from the archive. What a warm process may keep is what was read of the days before, and
+what the ledger confirms before it counts.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -22,6 +23,7 @@ from tools.aws.objects import Objects
 from tools.clock import Clock
 from tools.market.live_bar import LiveBar
 from tools.ports import Inbox
+from tools.store.store import Heads
 from tools.stream import StreamState
 
 BARS, QUESTIONS = "live/bars", "live/questions"
@@ -69,7 +71,7 @@ class Apart:
     `root` is the bucket, `control` what a person wants (fetched before), `hand_over` is given the
     ids of the orders to send, `ask` the run and moment of a question that stands on the board; None
     asks in this process. `inbox` opens where chart alerts wait, and is given what tells a person.
-    `mornings` is kept by a warm process.
+    A warm process keeps `mornings`, and in `heads` where it left the ledger.
     """
 
     root: Callable[[str], Objects]
@@ -78,6 +80,7 @@ class Apart:
     ask: Callable[[str, datetime], None] | None = None
     inbox: Callable[[Callable[[str], None]], Inbox] = field(default=lambda _: NoInbox())
     mornings: dict[date, MorningBars] = field(default_factory=dict)
+    heads: Heads = field(default_factory=dict)
 
     def bars(self, day: date) -> BarsFile:
         """Where a session's bars are kept."""

@@ -176,10 +176,14 @@ class SessionBars:
         whole = self._file.read()
         self._is_new = not whole
         lines = list(csv.reader(whole.decode().splitlines()))
+        rows: dict[str, int] = {}  # a minute stands there once for each symbol
         for number, line in enumerate(lines[1:], 2):
             try:
                 symbol, stamp, *numbers = line
-                row = to_minute(datetime.fromisoformat(stamp)) - self._session.open
+                row = rows.get(stamp, -1)
+                if row < 0:
+                    row = to_minute(datetime.fromisoformat(stamp)) - self._session.open
+                    rows[stamp] = row
                 opened, high, low, close, volume = map(float, numbers)
             except ValueError as error:
                 raise BadInput(
@@ -190,4 +194,4 @@ class SessionBars:
                 values = (opened, high, low, close, volume)
                 self._taken[symbol].append((row, values))
                 self._used[symbol, row] = values
-            self.next_row = max(self.next_row, row + 1)
+        self.next_row = max(rows.values(), default=-1) + 1

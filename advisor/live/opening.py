@@ -40,7 +40,7 @@ from advisor.premarket import open_day
 from advisor.replay import LEDGER, MARKET_LANE
 from advisor.settings import AccountSettings, Settings
 from advisor.steps import StepsWriter
-from advisor.taking_up import take_up
+from advisor.taking_up import take_up_session
 from advisor.telemetry.serving import open_telemetry
 from advisor.trading import Trading
 from quant_core.calendar import Session, new_york, to_datetime, to_minute, xnys
@@ -55,6 +55,8 @@ from tools.market.alpaca_stream import AlpacaBarStream
 from tools.notify import Alerts, open_channels
 from tools.ports import BarStream, Inbox
 from tools.secrets import Secrets
+from tools.store import codec
+from tools.store.paging import Pages
 from tools.store.store import Store
 
 Mode = Literal["dry", "paper", "live"]
@@ -220,8 +222,9 @@ class Opening:
         """The ledger, as its only writer."""
         self.request.folder.mkdir(parents=True, exist_ok=True)
         place = self.settings.ledger.url or self.request.folder / LEDGER
+        heads = self.apart.heads if self.apart else None
         return stack.enter_context(
-            open_ledger(place, self.settings, read_only=False, secrets=self._secrets)
+            open_ledger(place, self.settings, read_only=False, secrets=self._secrets, heads=heads)
         )
 
     @property
@@ -302,8 +305,10 @@ class Opening:
 
     def _prepare(self, store: Store, run_id: str, chosen: Advisers, morning: MorningBars) -> None:
         """Prepare the day, unless a process did so already."""
-        known = store.snapshots(run_id, MARKET_LANE, as_of=to_datetime(self.session.close))
-        if any(snapshot.date == self.session.date for snapshot in known):
+        pages, close = Pages(store), to_datetime(self.session.close)
+        market = pages.place(run_id).lanes.get(MARKET_LANE)
+        known = pages.newest(codec.SNAPSHOTS, market, as_of=close, limit=1) if market else []
+        if any(one.record.date == self.session.date for one in known):
             return
         opening = [*morning.morning.snapshots, *open_day(chosen, morning.morning)]
         store.commit_cycle(run_id, MARKET_LANE, None, opening, None)
@@ -374,7 +379,7 @@ class Opening:
             limit = timedelta(seconds=settings.analysis.deadline_seconds)
             chosen = replace(chosen, asking=WhileFresh(chosen.asking, self.clock, limit))
         lanes = make_lanes(len(self.request.symbols), self.options, settings, chosen)
-        take_up(store, run_id, lanes, to_datetime(session.close))
+        take_up_session(store, run_id, lanes, session.date, to_datetime(session.close))
         take_over(store, run_id, lanes)
         if account is not None and lanes[0].day != session.date:
             differs = adopt_equity(lanes[0].desk, equity)

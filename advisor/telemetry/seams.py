@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, Protocol
 
 from quant_core.cycles import CycleRows
@@ -54,9 +55,9 @@ class RecordedLedger:
         with self._ear.committing(lane):
             self._ledger.keep_outbox(run_id, lane, rows)
 
-    def outbox(self, run_id: str, lane: str) -> list[OutboxRow]:
+    def outbox(self, run_id: str, lane: str, *, since: datetime | None = None) -> list[OutboxRow]:
         """Where every order of a lane stands."""
-        return self._ledger.outbox(run_id, lane)
+        return self._ledger.outbox(run_id, lane, since=since)
 
 
 class RecordedBroker:

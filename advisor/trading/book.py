@@ -8,7 +8,7 @@ move and the outbox rows that say they are booked are committed in one transacti
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class Book:
 
     def take_up(self) -> None:
         """Read the outbox again: a cycle may have written to it."""
-        kept = self._ledger.outbox(self._run_id, self.lane.name)
+        kept = self._ledger.outbox(self._run_id, self.lane.name, since=self._since())
         self.rows = {row.client_order_id: row for row in kept} | self._changed
 
     def commit(self) -> None:
@@ -65,7 +65,23 @@ class Book:
         self.lane.records += self._records
         self._changed, self._records = {}, []
 
+    def _since(self) -> datetime | None:
+        """From when on orders count that are over: those of the session, and of what is held."""
+        if self.lane.day is None:
+            return None
+        latest = datetime.combine(self.lane.day, time(), UTC)
+        slots = self.lane.desk.slots
+        busy = slots[(slots["quantity"] > 0) | (slots["entry_quantity"] > 0)]
+        return min([latest, *(to_datetime(int(slot["signal_minute"])) for slot in busy)])
+
     # Questions
+
+    def find(self, client_order_id: str) -> OutboxRow | None:
+        """Where an order stands, however old it is; None when the ledger does not know it."""
+        if client_order_id in self.rows:
+            return self.rows[client_order_id]
+        kept = self._ledger.outbox(self._run_id, self.lane.name)
+        return next((row for row in kept if row.client_order_id == client_order_id), None)
 
     def slot(self, symbol: str) -> Any:
         """The desk's record of a symbol; writing to it changes the desk."""

@@ -19,6 +19,9 @@ from tools.ports import Broker
 
 SETTLING = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(seconds=30)
+# A broker allows so many requests a minute: orders beyond so many are asked about together, and one
+# by one only when they are not among those that are open.
+MANY = 5
 ASKABLE = (Purpose.ENTRY, Purpose.EXIT, Purpose.PROTECT)
 
 
@@ -74,7 +77,10 @@ class Sender:
 
     def ask(self, now: datetime) -> list[str]:
         """Ask about every order that may have moved; says what cannot be right about them."""
-        return self._ask([row for row in self._book.rows.values() if self._to_ask(row)], now)
+        rows = self._book.rows.values()
+        # A leg is asked about through its entry.
+        open_legs = {row.parent for row in rows if not row.state.is_over}
+        return self._ask([row for row in rows if self._to_ask(row, open_legs)], now)
 
     def ask_again(self, symbol: str, now: datetime) -> list[str]:
         """Ask about orders of a symbol that were sent and given up: one may have come late."""
@@ -84,9 +90,11 @@ class Sender:
 
     def _ask(self, rows: list[OutboxRow], now: datetime) -> list[str]:
         book, wrong = self._book, []
+        listed = self._open() if len(rows) > MANY else {}
         for row in rows:
+            name = row.client_order_id
             try:
-                found = self._broker.find(row.client_order_id)
+                found = listed[name] if name in listed else self._broker.find(name)
                 if found is not None:
                     book.apply(row, found, now)
                 elif row.state.is_doubtful:
@@ -98,12 +106,15 @@ class Sender:
         book.commit()
         return wrong
 
-    def _to_ask(self, row: OutboxRow) -> bool:
-        """A leg is asked about through its entry."""
+    def _open(self) -> dict[str, BrokerOrder]:
+        """The orders that the broker has open, by their ids."""
+        return {one.client_order_id: one for one in self._broker.open_orders()}
+
+    def _to_ask(self, row: OutboxRow, open_legs: set[str]) -> bool:
+        """Whether it, or a leg of it, may have moved since."""
         if row.kind not in ASKABLE or row.state is Sending.PENDING:
             return False
-        legs = (leg for leg in self._book.rows.values() if leg.parent == row.client_order_id)
-        return not row.state.is_over or any(not leg.state.is_over for leg in legs)
+        return not row.state.is_over or row.client_order_id in open_legs
 
     def _is_pausing(self, row: OutboxRow, now: datetime) -> bool:
         """Whether its last attempt was a moment ago; a clock that was set back makes no pause."""

@@ -108,7 +108,7 @@ class Trading:
     def state_of(self, client_order_id: str) -> OutboxRow | None:
         """Where an order stands; None when the ledger does not know it."""
         self._book.take_up()
-        return self._book.rows.get(client_order_id)
+        return self._book.find(client_order_id)
 
     def leave(self, now: datetime) -> bool:
         """As `settle` without sending entries, before the process ends; True when all is at rest.

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from advisor.live.opening import Opening
     from advisor.morning_bars import MorningBars
     from tools.market.alert_inboxes import QueueInbox
+    from tools.store.store import Heads
 
 OWN = ("PGPASSWORD", "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", *OF_MODELS)
 SCRATCH = Path("/tmp/advisor")
@@ -51,6 +52,7 @@ class Given:
         self._environment = os.environ if environment is None else environment
         self._scratch = scratch
         self.mornings: dict[date, MorningBars] = {}
+        self.heads: Heads = {}
         # Making a client of AWS's takes longer than most of what is asked of it.
         self._objects: dict[str, Objects] = {}
         self._queues: dict[str, Queue] = {}
@@ -212,6 +214,7 @@ class Given:
                 ask=self._ask if asks else None,
                 inbox=self._inbox,
                 mornings=self.mornings,
+                heads=self.heads,
             ),
         )
 

@@ -59,12 +59,18 @@ class Outbox(Row, table=True):
 
 
 _TABLE = tables.of(Outbox)
+_OVER = [state for state in Sending if state.is_over]
 _NAMES = [field.name for field in fields(OutboxRow)]
 # Asked with every step of trading: building it would take longer than running it.
 _OF_LANE = (
     select(*(_TABLE.c[name] for name in _NAMES))
     .where(_TABLE.c.run == bindparam("of_run"), _TABLE.c.lane == bindparam("of_lane"))
     .order_by(_TABLE.c.decided_at, _TABLE.c.client_order_id)
+)
+_SINCE = _OF_LANE.where(
+    _TABLE.c.state.not_in(_OVER)
+    | (_TABLE.c.changed_at >= bindparam("since"))
+    | ((_TABLE.c.attempts > 0) & (_TABLE.c.broker_id == ""))
 )
 
 
@@ -82,18 +88,22 @@ def write(connection: Connection, run: int, lane: str, rows: Sequence[OutboxRow]
             connection.execute(insert(_TABLE).values(run=run, lane=lane, **values))
 
 
-def read(connection: Connection, run: int, lane: str) -> list[OutboxRow]:
-    """All rows of a lane, in the order of their decisions."""
-    found = connection.execute(_OF_LANE, {"of_run": run, "of_lane": lane})
+def read(
+    connection: Connection, run: int, lane: str, since: dt.datetime | None = None
+) -> list[OutboxRow]:
+    """Rows of a lane, in the order of their decisions; all, or what `Store.outbox` says."""
+    asked: dict[str, Any] = {"of_run": run, "of_lane": lane}
+    if since is not None:
+        asked["since"] = since
+    found = connection.execute(_OF_LANE if since is None else _SINCE, asked)
     return [OutboxRow(**dict(zip(_NAMES, row, strict=True))) for row in found]
 
 
 def unfinished(connection: Connection, run: int) -> list[tuple[str, Sending, int]]:
     """How many orders of a run are not over: (lane, state, count)."""
-    over = [state for state in Sending if state.is_over]
     counted = (
         select(_TABLE.c.lane, _TABLE.c.state, func.count())
-        .where(_TABLE.c.run == run, _TABLE.c.state.not_in(over))
+        .where(_TABLE.c.run == run, _TABLE.c.state.not_in(_OVER))
         .group_by(_TABLE.c.lane, _TABLE.c.state)
         .order_by(_TABLE.c.lane, _TABLE.c.state)
     )

@@ -93,8 +93,14 @@ def watchlist(connection: Connection, run: int, lane: str) -> tuple[str, ...]:
     return connection.execute(of_lane).scalar() or ()
 
 
-def lane(connection: Connection, sql: Statements, run: int, name: str) -> Lane:
-    """A lane as it was left; BadInput when its rows are not what it was left with."""
+def lane(
+    connection: Connection, sql: Statements, run: int, name: str, known: Lane | None = None
+) -> Lane:
+    """A lane as it was left; BadInput when its rows are not what it was left with.
+
+    `known` is the lane as this process left it before: rows that it has read once, or written, are
+    not read again while what came since leads to what the lane was left with.
+    """
     of_lane = select(_LANES).where(_LANES.c.run == run, _LANES.c.lane == name)
     row = connection.execute(of_lane).mappings().first()
     if row is None:
@@ -105,10 +111,13 @@ def lane(connection: Connection, sql: Statements, run: int, name: str) -> Lane:
         .order_by(_CHAIN.c.seq.desc())
         .limit(1)
     ).first()
-    session = _open_session(connection, sql, run, name, row["symbols"])
-    left = (row["seq"], row["hash"], row["open_rows"], row["open_digest"])
     seq, head = last or (0, Lane.new(run, name).hash)
-    if (seq, head, session.rows, session.digest.hexdigest()) != left:
+    left = (row["open_rows"], row["open_digest"])
+    session = _open_session(connection, sql, run, name, row["symbols"], known)
+    if known is not None and (session.rows, session.digest.hexdigest()) != left:
+        session = _open_session(connection, sql, run, name, row["symbols"], None)
+    found = (seq, head, session.rows, session.digest.hexdigest())
+    if found != (row["seq"], row["hash"], *left):
         raise BadInput(
             f"lane {name} of the ledger was changed since it was last written; "
             "nothing is added to it. Verify the run to see what, or discard the run"
@@ -117,8 +126,10 @@ def lane(connection: Connection, sql: Statements, run: int, name: str) -> Lane:
 
 
 def _open_session(
-    connection: Connection, sql: Statements, run: int, name: str, symbols: tuple[str, ...]
-) -> OpenSession:
+    connection: Connection, sql: Statements, run: int, name: str, symbols: tuple[str, ...],
+    known: Lane | None,
+) -> OpenSession:  # fmt: skip
+    """The rows since the last `LaneDay`; those of `known` are taken to be as they were."""
     through = connection.execute(
         select(_DAYS.c.cycles_through)
         .where(_DAYS.c.run == run, _DAYS.c.lane == name)
@@ -127,6 +138,8 @@ def _open_session(
     ).scalar()
     last = None if through is None else (through, len(symbols))
     after = cycle_rows.FIRST if through is None else through
-    rows = cycles_between(connection, sql, run, name, after, cycle_rows.LAST)
     session = OpenSession(symbols=symbols, last=last)
+    if known is not None and known.session.last is not None and known.session.last[0] > after:
+        session, after = known.session, known.session.last[0]
+    rows = cycles_between(connection, sql, run, name, after, cycle_rows.LAST)
     return session.extended(cycle_rows.from_stored(symbols, rows))

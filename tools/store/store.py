@@ -51,6 +51,8 @@ from tools.store.statements import statements
 from tools.store.verify import ChainReport
 
 R = TypeVar("R")
+Heads = dict[tuple[str, int, str], chain.Lane]
+"""Where a process left the lanes of runs, by the ledger's place, the run's number and the lane."""
 _RUNS = tables.of(tables.Runs)
 _LANES = tables.of(tables.Lanes)
 
@@ -58,9 +60,12 @@ _LANES = tables.of(tables.Lanes)
 class Store:
     """A ledger that is open. Use `Store.open`; close it, or use it as a context manager."""
 
-    def __init__(self, engine: Engine, writer: dialect.Writer | None) -> None:
+    def __init__(
+        self, engine: Engine, writer: dialect.Writer | None, heads: Heads | None = None
+    ) -> None:
         """Over a database with the newest schema; `writer` is the right to write, if there is."""
         self._engine = engine
+        self._heads: Heads = {} if heads is None else heads
         self._writer = writer
         self.sql = statements(engine.dialect, [kind.table for kind in codec.KINDS.values()])
         self._lanes: dict[tuple[str, str], chain.Lane] = {}
@@ -75,10 +80,12 @@ class Store:
         read_only: bool = False,
         synchronous: dialect.Synchronous = "FULL",
         access: Access = dialect.ACCESS,
+        heads: Heads | None = None,
     ) -> "Store":
         """Open the ledger at a path or database URL, creating or migrating it when writing.
 
-        `synchronous="NORMAL"` is for replays: see `dialect.engine_at`. Raises BadInput for what
+        `synchronous="NORMAL"` is for replays: see `dialect.engine_at`. `heads` is kept by a process
+        that opens the ledger again and again: where it left the lanes. Raises BadInput for what
         is not a ledger, has a newer schema, or is being written by another process; NoData when
         there is nothing to read; Transient when it is locked or cannot be reached for the moment.
         """
@@ -102,7 +109,7 @@ class Store:
             if writer:
                 writer.release()
             raise
-        return cls(engine, writer)
+        return cls(engine, writer, heads)
 
     @property
     def place(self) -> str:
@@ -219,6 +226,7 @@ class Store:
                 chain.write(connection, self.sql, growth, checkpoint)
                 orders.write(connection, growth.after.run, lane, outbox)
             self._lanes[run_id, lane] = growth.after
+            self._heads[self.place, growth.after.run, lane] = growth.after
 
     def keep_outbox(self, run_id: str, lane: str, rows: Sequence[OutboxRow]) -> None:
         """Write how far requests have come, where nothing else is to be recorded."""
@@ -233,7 +241,8 @@ class Store:
             kept = runs.get(connection, run_id)
             if kept.run.status == "finished":
                 raise BadInput(f"run {run_id!r} is finished; start another one")
-            return reading.lane(connection, self.sql, kept.key, lane)
+            left = self._heads.get((self.place, kept.key, lane))
+            return reading.lane(connection, self.sql, kept.key, lane, left)
 
     # Reading
 
@@ -341,10 +350,14 @@ class Store:
             state = connection.execute(of_lane.where(_LANES.c.run == key)).scalar()
             return None if state is None else bytes(state)
 
-    def outbox(self, run_id: str, lane: str) -> list[OutboxRow]:
-        """Where every order of a lane stands now, in the order of their decisions."""
+    def outbox(self, run_id: str, lane: str, *, since: datetime | None = None) -> list[OutboxRow]:
+        """Where every order of a lane stands now, in the order of their decisions.
+
+        With `since`: those about which something may still happen or has since then, and those that
+        were sent and never answered for.
+        """
         with self._read() as connection:
-            return orders.read(connection, self._key(connection, run_id), lane)
+            return orders.read(connection, self._key(connection, run_id), lane, since)
 
     def verify_chain(self, run_id: str) -> ChainReport:
         """Read every row of a run again and say whether, and where, its history was changed."""

@@ -7,11 +7,11 @@ orders at the exchange, and then the stream tells it, like any exchange.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -42,8 +42,18 @@ ENVIRONMENT = {"APCA_API_KEY_ID": KEY, "APCA_API_SECRET_KEY": SECRET}
 ARRIVES = 0.004
 
 
+class Bars(Protocol):
+    """A market's bars by symbol: minutes until the day that is played, and daily bars."""
+
+    @property
+    def minutes(self) -> Mapping[str, RawBars]: ...
+
+    @property
+    def daily(self) -> Mapping[str, RawBars]: ...
+
+
 class Theatre:
-    """The day of a synthetic market; `now` is its time."""
+    """The day of a market, a synthetic one unless `market` is given; `now` is its time."""
 
     def __init__(
         self,
@@ -52,10 +62,13 @@ class Theatre:
         bars: StreamStandIn,
         updates: StreamStandIn,
         day: date = DAY,
+        symbols: tuple[str, ...] = SYMBOLS,
+        market: Bars | None = None,
     ) -> None:
-        made = synthetic_market(
-            SYMBOLS, day - timedelta(days=14), day, xnys(day.year - 3, day.year), DEMO_SEED
+        made = market or synthetic_market(
+            symbols, day - timedelta(days=14), day, xnys(day.year - 3, day.year), DEMO_SEED
         )
+        self.symbols = symbols
         self.session: Session = xnys(day.year, day.year).on(day)  # type: ignore[assignment]
         self.folder, self.rest, self.bars, self.updates = folder, rest, bars, updates
         self.now = rest.exchange.now = to_datetime(self.session.open - 30)
@@ -66,7 +79,7 @@ class Theatre:
         self.history, self.days = given / "minutes", given / "days"
         _write(self.history, self.earlier)
         _write(self.days, self.daily)
-        self.pit = Pit(rest.exchange, SYMBOLS, self.session.open, Fate(0), 0.0)
+        self.pit = Pit(rest.exchange, symbols, self.session.open, Fate(0), 0.0)
         self.grid: Any = None
         self.row = 0  # the minute that is under way
         self.exact = False
@@ -134,7 +147,7 @@ class Theatre:
     def _tell(self) -> None:
         start = to_datetime(self.session.open + self.row)
         told = []
-        for symbol in SYMBOLS:
+        for symbol in self.symbols:
             bar = self.today[symbol].get(self.row)
             if bar is None:
                 continue
@@ -169,7 +182,13 @@ class StageClock:
 
 
 @contextmanager
-def theatre(folder: Path, day: date = DAY, exchange: Exchange | None = None) -> Iterator[Theatre]:
+def theatre(
+    folder: Path,
+    day: date = DAY,
+    exchange: Exchange | None = None,
+    symbols: tuple[str, ...] = SYMBOLS,
+    market: Bars | None = None,
+) -> Iterator[Theatre]:
     """A stage for one day; an `exchange` of an earlier one keeps its account."""
     with (
         alpaca_stand_in(exchange or Exchange()) as rest,
@@ -177,7 +196,7 @@ def theatre(folder: Path, day: date = DAY, exchange: Exchange | None = None) -> 
         stream_stand_in("updates") as updates,
     ):
         rest.exchange.listeners.clear()
-        made = Theatre(folder, rest, bars, updates, day)
+        made = Theatre(folder, rest, bars, updates, day, symbols, market)
         made.grid = _grid(made)
         yield made
 
@@ -269,10 +288,10 @@ def _grid(stage: Theatre) -> Any:
     """The whole day as the market knows it."""
     from types import SimpleNamespace
 
-    shape = stage.session.minutes, len(SYMBOLS)
+    shape = stage.session.minutes, len(stage.symbols)
     present = np.zeros(shape, bool)
     columns = {name: np.full(shape, np.nan) for name in ("open", "high", "low", "close", "volume")}
-    for s, symbol in enumerate(SYMBOLS):
+    for s, symbol in enumerate(stage.symbols):
         for row, bar in stage.today[symbol].items():
             present[row, s] = True
             for name, value in zip(columns, bar, strict=True):
@@ -304,7 +323,7 @@ class Kept:
 def agrees(stage: Theatre, folder: Path | None = None) -> Kept:
     """The ledger, which is the broker's truth: positions, covers, entries, money."""
     kept, exchange = Kept(folder or stage.folder / "run"), stage.rest.exchange
-    for symbol in SYMBOLS:
+    for symbol in stage.symbols:
         held = exchange.positions.get(symbol, (0.0, 0.0))[0]
         booked = sum(fill.side * fill.quantity for fill in kept.fills if fill.symbol == symbol)
         assert booked == held, f"{symbol}: {booked} booked, {held:g} held"

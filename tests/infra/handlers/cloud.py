@@ -20,7 +20,7 @@ from infra.handlers.given import Given
 from infra.handlers.live_cycle import LiveCycle
 from infra.handlers.trade_executor import TradeExecutor
 from quant_core.calendar import to_datetime
-from tests.advisor.live.theatre import DAY, SYMBOLS, StageClock, Theatre, theatre
+from tests.advisor.live.theatre import StageClock, Theatre, theatre
 from tests.stand_ins.alpaca import KEY, SECRET
 from tools.store.store import Store
 
@@ -100,7 +100,7 @@ class Cloud:
             "WEBHOOK_DEAD_LETTERS_URL": self.no_alerts,
             "ANALYSIS_FUNCTION": "analysis",
             "AWS_REGION": "us-east-1",
-            "ADVISOR_WATCHLIST": ",".join(SYMBOLS),
+            "ADVISOR_WATCHLIST": ",".join(stage.symbols),
             "ADVISOR_BROKER__BASE_URL": stage.rest.url,
             "ADVISOR_BROKER__DATA_URL": stage.rest.url,
             "ADVISOR_SPENDING__FILE": str(folder / "state" / "spending.sqlite"),
@@ -131,19 +131,28 @@ class Cloud:
 
     def deliver(self, executor: TradeExecutor, left: int = 60_000) -> list[str]:
         """What the queue holds, to the executor as AWS does it; the orders that were delivered."""
-        found = self.sqs.receive_message(
+        batch = self.taken()
+        return self.handed(executor, batch, left) if batch else []
+
+    def taken(self) -> list[dict[str, Any]]:
+        """The next batch of the queue's messages; none when none can be seen."""
+        found: list[dict[str, Any]] = self.sqs.receive_message(
             QueueUrl=self.orders, MaxNumberOfMessages=10, VisibilityTimeout=360,
             AttributeNames=["All"], MessageAttributeNames=["All"],
         ).get("Messages", [])  # fmt: skip
-        if not found:
-            return []
-        records = [record(one["Body"], one["MessageId"]) for one in found]
+        return found
+
+    def handed(
+        self, executor: TradeExecutor, batch: list[dict[str, Any]], left: int = 60_000
+    ) -> list[str]:
+        """A batch to the executor, what it has dealt with out of the queue; the batch's orders."""
+        records = [record(one["Body"], one["MessageId"]) for one in batch]
         answer = executor({"Records": records}, Context(left))
         again = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
-        for one in found:
+        for one in batch:
             if one["MessageId"] not in again:
                 self.sqs.delete_message(QueueUrl=self.orders, ReceiptHandle=one["ReceiptHandle"])
-        return [json.loads(one["Body"])["order"] for one in found]
+        return [json.loads(one["Body"])["order"] for one in batch]
 
     def letters(self, queue: str = "") -> list[dict[str, Any]]:
         """What lies among the dead letters, those of orders unless another queue is named."""
@@ -154,11 +163,12 @@ class Cloud:
         """The replay of the bars that the session kept, over the same history."""
         kept = self.folder / "kept"
         kept.mkdir(exist_ok=True)
-        body = self.s3.get_object(Bucket="archive", Key=f"live/bars/{DAY}.csv")["Body"].read()
-        (kept / f"{DAY}.csv").write_bytes(body)
+        day = self.stage.session.date
+        body = self.s3.get_object(Bucket="archive", Key=f"live/bars/{day}.csv")["Body"].read()
+        (kept / f"{day}.csv").write_bytes(body)
         request = MarketRequest(
-            bars=(self.stage.history, kept), daily=self.stage.days, first=DAY, last=DAY,
-            symbols=SYMBOLS,
+            bars=(self.stage.history, kept), daily=self.stage.days, first=day, last=day,
+            symbols=self.stage.symbols,
         )  # fmt: skip
         settings = Settings()
         market = prepare_market(request, settings)
@@ -199,13 +209,13 @@ def record(body: Any, message: str, queue: str = "orders.fifo") -> dict[str, Any
 
 
 @contextmanager
-def raised(folder: Path, server: str, admin: Callable[[str], Any]) -> Iterator[Cloud]:
-    """A cloud with a database of its own."""
+def raised(folder: Path, server: str, admin: Callable[[str], Any], **scene: Any) -> Iterator[Cloud]:
+    """A cloud with a database of its own; `scene` is what the theatre plays."""
     name = f"cloud_{next(_NUMBERS)}_{abs(hash(str(folder))) % 10**9}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     starts = Starts()
-    with theatre(folder) as stage:
+    with theatre(folder, **scene) as stage:
         yield Cloud(folder, _in(server, name), admin, stage, starts)
     starts.close()
 
