@@ -1,6 +1,8 @@
 """Every page over a real API: what it says, what it escapes, what it says when nothing is there."""
 
 import re
+import sys
+from collections.abc import Iterator
 from html import unescape
 
 import pytest
@@ -21,6 +23,14 @@ PAGES = (
     "health",
     "settings",
 )
+
+
+@pytest.fixture(autouse=True)
+def _own_main() -> Iterator[None]:
+    """Streamlit puts its script in the place of `__main__`, which later processes would run."""
+    ours = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = ours
 
 
 def page(address: str, name: str, **query: str) -> AppTest:
