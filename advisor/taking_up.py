@@ -43,13 +43,14 @@ def take_up_session(
     store: Store, run_id: str, lanes: Sequence[Lane], day: date, end: datetime
 ) -> None:
     """Give lanes their state and what they have on record of the session of `day` until `end`."""
-    known, pages = _restored(store, run_id, lanes), Pages(store)
-    places = _places(store, run_id, known)
-    for lane in known:
-        place = places[lane.name]
-        closed = _closed_before(pages, place, day, end)
-        lane.records = _records(pages, place, end, Span(closed))
-        lane.earlier = _earlier(pages, place, end, Span(0, closed))
+    with store.one_reading():
+        known, pages = _restored(store, run_id, lanes), Pages(store)
+        places = _places(store, run_id, known)
+        for lane in known:
+            place = places[lane.name]
+            closed = _closed_before(pages, place, day, end)
+            lane.records = _records(pages, place, end, Span(closed))
+            lane.earlier = _earlier(pages, place, end, Span(0, closed))
 
 
 def _restored(store: Store, run_id: str, lanes: Sequence[Lane]) -> list[Lane]:

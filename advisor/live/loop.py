@@ -126,6 +126,9 @@ class LiveSession:
                 break
             self._minute()
         taken, day = self._row() - first, self._parts.day
+        if taken and self._crew.trading is not None and not self._stop.is_set():
+            # What these minutes want closed must not wait for the next process.
+            self._crew.trading.tend(self._clock.now())
         if not self._is_over():
             self._between(first_look=taken == 0)
         elif taken or any(not lane.finished(day) for lane in self._crew.lanes):

@@ -38,12 +38,13 @@ from advisor.morning_bars import MorningBars
 from advisor.news import open_news
 from advisor.premarket import open_day
 from advisor.replay import LEDGER, MARKET_LANE
-from advisor.settings import AccountSettings, Settings
+from advisor.settings import Settings
 from advisor.steps import StepsWriter
 from advisor.taking_up import take_up_session
 from advisor.telemetry.serving import open_telemetry
 from advisor.trading import Trading
 from quant_core.calendar import Session, new_york, to_datetime, to_minute, xnys
+from quant_core.desk import Desk
 from quant_core.grid import session_clock
 from tools.broker.alpaca import AlpacaBroker
 from tools.broker.lock import account_lock
@@ -368,21 +369,26 @@ class Opening:
         account: "_Account | None",
         telling: Telling,
     ) -> tuple[Lane, ...]:
-        """Lanes with a past go on with it; new ones begin with the account's equity."""
+        """Lanes with a past go on with it; new ones begin with the account's equity.
+
+        A lane that begins while the session runs begins with what the session began with.
+        """
         settings, session = self.settings, self.session
-        equity = settings.account.start_equity
-        if account is not None:
-            equity = account.broker.account().equity
-            start = AccountSettings(start_equity=equity)
-            settings = settings.model_copy(update={"account": start})
         if isinstance(chosen.asking, Beside):
             limit = timedelta(seconds=settings.analysis.deadline_seconds)
             chosen = replace(chosen, asking=WhileFresh(chosen.asking, self.clock, limit))
         lanes = make_lanes(len(self.request.symbols), self.options, settings, chosen)
         take_up_session(store, run_id, lanes, session.date, to_datetime(session.close))
+        first, equity = lanes[0], settings.account.start_equity
+        if account is not None and first.day == session.date:
+            equity = float(first.desk.account["session_equity"][0])
+        elif account is not None:
+            equity = account.broker.account().equity
+        for lane in (one for one in lanes if one.day is None):
+            lane.desk = Desk.new(len(self.request.symbols), equity)
         take_over(store, run_id, lanes)
-        if account is not None and lanes[0].day != session.date:
-            differs = adopt_equity(lanes[0].desk, equity)
+        if account is not None and first.day != session.date:
+            differs = adopt_equity(first.desk, equity)
             if abs(differs) >= 0.01:
                 told = (
                     f"the broker's equity, ${equity:,.2f}, differs by ${differs:+,.2f}: taken over"

@@ -110,12 +110,16 @@ class Trading:
         self._book.take_up()
         return self._book.find(client_order_id)
 
+    def tend(self, now: datetime) -> bool:
+        """As `settle`, without sending entries."""
+        return self._step(now, self._tend)
+
     def leave(self, now: datetime) -> bool:
-        """As `settle` without sending entries, before the process ends; True when all is at rest.
+        """As `tend`, before the process ends; True when all is at rest.
 
         At rest, every position has its stop and no answer is awaited.
         """
-        return self._step(now, self._leave) and self._is_at_rest()
+        return self.tend(now) and self._is_at_rest()
 
     def agree(self, now: datetime) -> bool:
         """Compare with the broker: a difference blocks entries, its end lets them pass again."""
@@ -167,7 +171,7 @@ class Trading:
         self._guard.protect(now)
         self._book.commit()
 
-    def _leave(self, now: datetime) -> None:
+    def _tend(self, now: datetime) -> None:
         self._sender.ask(now)
         self._guard.close_due(now)
         self._guard.protect(now)

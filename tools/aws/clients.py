@@ -8,6 +8,7 @@ caller gives `lost=Ambiguous` and a key by which the service knows a repetition.
 
 import os
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -43,12 +44,12 @@ _NOT_THERE = {
 
 
 def client(service: str, parameters: AwsParameters) -> Any:
-    """A boto3 client; NotConfigured when the package or the region is missing."""
+    """A client of a service; NotConfigured when the package or the region is missing."""
     if find_spec("boto3") is None:
         raise NotConfigured(f"AWS {service} needs the package boto3: pip install -e '.[aws]'")
-    import boto3  # type: ignore[import-untyped]
     from botocore.config import Config  # type: ignore[import-untyped]
     from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+    from botocore.session import Session  # type: ignore[import-untyped]
 
     patience = Config(
         connect_timeout=parameters.connect_seconds,
@@ -56,11 +57,14 @@ def client(service: str, parameters: AwsParameters) -> Any:
         retries={"mode": "standard", "total_max_attempts": parameters.attempts},
         tcp_keepalive=True,
     )
-    # boto3 reads AWS_DEFAULT_REGION and the profile; Lambda and ECS say AWS_REGION.
+    # botocore reads AWS_DEFAULT_REGION and the profile; Lambda and ECS say AWS_REGION.
     region = parameters.region or os.environ.get("AWS_REGION")
     try:
-        # A session of its own: the shared one is not safe between threads and keeps old keys.
-        return boto3.session.Session().client(
+        # A session of its own: a shared one is not safe between threads and keeps old keys. What
+        # it knows of the services is always the same, and takes longer to read than all the rest.
+        session = Session()
+        session.register_component("data_loader", _loader())
+        return session.create_client(
             service, region_name=region, endpoint_url=parameters.endpoint_url, config=patience
         )
     except (BotoCoreError, ValueError) as error:
@@ -68,6 +72,13 @@ def client(service: str, parameters: AwsParameters) -> Any:
             f"AWS {service} cannot be set up ({error}); set aws.region, or AWS_REGION in the "
             "environment"
         ) from error
+
+
+@cache
+def _loader() -> Any:
+    from botocore.loaders import create_loader  # type: ignore[import-untyped]
+
+    return create_loader(os.environ.get("AWS_DATA_PATH"))
 
 
 def asked(what: str, call: Callable[[], R], lost: type[AdvisorError] = Transient) -> R:

@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from sqlalchemy import (
     BigInteger,
     Connection,
+    Dialect,
     Select,
     Table,
     Text,
@@ -107,7 +108,6 @@ class Pages:
     def __init__(self, store: Store) -> None:
         """Over a store, which stays the caller's to close."""
         self._store = store
-        self._statements: dict[tuple[str, tuple[str, ...], bool], Statement] = {}
         self._columns: dict[tuple[str, tuple[str, ...]], Select[Any]] = {}
 
     # Where
@@ -215,8 +215,8 @@ class Pages:
     ) -> list[Entry[R]]:
         columns: dict[str, Any] = {column.name: column.type for column in kind.table.columns}
         values = {_filter(name): columns[name].keep(value) for name, value in where.items()}
-        statement = self._statement(kind, tuple(where), newest_first)
         with self._store.reading() as connection:
+            statement = _statement(kind, tuple(where), newest_first, connection.dialect)
             found = statement.run(
                 connection,
                 run=place.key,
@@ -228,24 +228,6 @@ class Pages:
                 **values,
             ).fetchall()
             return [Entry(seq, _moment.read(at), kind.record(values)) for seq, at, *values in found]
-
-    def _statement(
-        self, kind: codec.Kind[Any], where: tuple[str, ...], newest_first: bool
-    ) -> Statement:
-        """The query of a kind with these filters, compiled once."""
-        key = (kind.name, where, newest_first)
-        if key not in self._statements:
-            table = kind.table
-            own = [table.c[name] for name in kind.columns]
-            clause = _known(select(table.c.seq, _at(table), *own), kind)
-            for name in where:
-                clause = clause.where(table.c[name] == bindparam(_filter(name)))
-            clause = clause.order_by(table.c.seq.desc() if newest_first else table.c.seq)
-            # SQLite's LIMIT brings an OFFSET along, as a parameter of its own unless it is given.
-            clause = clause.limit(bindparam("most", type_=BigInteger)).offset(literal_column("0"))
-            with self._store.reading() as connection:
-                self._statements[key] = Statement(clause, connection.dialect)
-        return self._statements[key]
 
     def unfinished_orders(self, run: RunPlace) -> list[tuple[str, Sending, int]]:
         """How many orders of a run are not over: (lane, state, count)."""
@@ -315,6 +297,27 @@ def _known(clause: Select[Any], kind: codec.Kind[Any]) -> Select[Any]:
         table.c.seq <= bindparam("through"),
         _at(table) <= bindparam("as_of", type_=Moment),
     )
+
+
+_COMPILED: dict[tuple[str, str, str, tuple[str, ...], bool], Statement] = {}
+
+
+def _statement(
+    kind: codec.Kind[Any], where: tuple[str, ...], newest_first: bool, dialect: Dialect
+) -> Statement:
+    """The query of a kind with these filters, compiled once in a process."""
+    key = (dialect.name, dialect.paramstyle, kind.name, where, newest_first)
+    if key not in _COMPILED:
+        table = kind.table
+        own = [table.c[name] for name in kind.columns]
+        clause = _known(select(table.c.seq, _at(table), *own), kind)
+        for name in where:
+            clause = clause.where(table.c[name] == bindparam(_filter(name)))
+        clause = clause.order_by(table.c.seq.desc() if newest_first else table.c.seq)
+        # SQLite's LIMIT brings an OFFSET along, as a parameter of its own unless it is given.
+        clause = clause.limit(bindparam("most", type_=BigInteger)).offset(literal_column("0"))
+        _COMPILED[key] = Statement(clause, dialect)
+    return _COMPILED[key]
 
 
 def _filter(name: str) -> str:

@@ -206,11 +206,13 @@ class Writer:
 
     def release(self) -> None:
         """Let others write."""
-        if not self._lost:  # or SQLAlchemy would connect anew
-            # Closing alone frees the lock too, but only once the server has noticed.
-            with contextlib.suppress(DBAPIError):
-                self._connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_WRITER_KEY})")
-        self._connection.close()
+        try:
+            if not self._lost:  # or SQLAlchemy would connect anew
+                # Closing alone frees the lock too, but only once the server has noticed.
+                with contextlib.suppress(DBAPIError):
+                    self._connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_WRITER_KEY})")
+        finally:
+            self._connection.close()
 
 
 def writer(engine: Engine, place: str) -> Writer | None:

@@ -71,6 +71,7 @@ class Store:
         self._lanes: dict[tuple[str, str], chain.Lane] = {}
         self._keys: dict[str, int] = {}
         self._writing = threading.RLock()
+        self._shared = threading.local()
 
     @classmethod
     def open(
@@ -380,12 +381,26 @@ class Store:
         """A read transaction for the queries beside this module (`tools.store.paging`)."""
         return self._read()
 
+    @contextmanager
+    def one_reading(self) -> Iterator[None]:
+        """One transaction for all that this thread reads in the block: it sees one moment."""
+        with self._read() as connection:
+            self._shared.connection = connection
+            try:
+                yield
+            finally:
+                del self._shared.connection
+
     def writing(self) -> AbstractContextManager[Connection]:
         """A write transaction for what stands beside this module (`tools.store.retention`)."""
         return self._write()
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
+        shared: Connection | None = getattr(self._shared, "connection", None)
+        if shared is not None:
+            yield shared
+            return
         with dialect.explained(self._engine), self._engine.connect() as connection:
             yield connection
 

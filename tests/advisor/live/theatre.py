@@ -83,6 +83,7 @@ class Theatre:
         self.grid: Any = None
         self.row = 0  # the minute that is under way
         self.exact = False
+        self.ledger: str | Path = folder / "run" / LEDGER  # of whoever trades
         self._made_exact: set[str] = set()
         self.waited_for: Callable[[], None] = lambda: None  # real time passes, where it has to
         self.heard: Callable[[int], bool] = lambda _: True  # whether the stream tells of a minute
@@ -132,7 +133,7 @@ class Theatre:
         rounded = [leg for leg in legs if leg.id not in self._made_exact]
         if not rounded:
             return
-        with Store.open(self.folder / "run" / LEDGER, read_only=True) as store:
+        with Store.open(self.ledger, read_only=True) as store:
             (run,) = store.runs()
             kept = store.orders(run.run_id, "advised", as_of=self.now + timedelta(minutes=5))
         decided = {order.client_order_id: order for order in kept}

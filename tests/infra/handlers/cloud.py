@@ -159,7 +159,7 @@ class Cloud:
         found = self.sqs.receive_message(QueueUrl=queue or self.dead, MaxNumberOfMessages=10)
         return [json.loads(one["Body"]) for one in found.get("Messages", [])]
 
-    def replayed(self) -> Any:
+    def replayed(self, options: ReplayOptions | None = None) -> Any:
         """The replay of the bars that the session kept, over the same history."""
         kept = self.folder / "kept"
         kept.mkdir(exist_ok=True)
@@ -172,7 +172,7 @@ class Cloud:
         )  # fmt: skip
         settings = Settings()
         market = prepare_market(request, settings)
-        return replay(request, ReplayOptions(), settings, market, self.folder / "replay")
+        return replay(request, options or ReplayOptions(), settings, market, self.folder / "replay")
 
     def store(self) -> Store:
         """The ledger, to be read."""
