@@ -283,11 +283,10 @@ def _cold_starts(cloud: Any) -> dict[str, float]:
     from tests.stand_ins.anthropic import anthropic_stand_in
     from tests.stand_ins.steps import Says
 
-    alert = _request("/api/tv-alert", httpMethod="POST", body="{}")
     events: dict[str, Callable[[], Any]] = {
         "trade_executor": lambda: {"Records": [_record(cloud)]},
-        "api": lambda: _request("/api/v1/health"),
-        "webhook": lambda: alert,
+        "api": lambda: _request("/api/watchlist"),
+        "webhook": lambda: _alert(cloud.stage.now),
     }
     with anthropic_stand_in(lambda _: Says(text=json.dumps(ANALYSIS))) as server:
         modelled = cloud.environment | {
@@ -304,6 +303,20 @@ def _cold_starts(cloud: Any) -> dict[str, float]:
         )
         for name in others
     }
+
+
+def _alert(now: datetime) -> dict[str, Any]:
+    """A chart's alert of the minute before."""
+    from tools.market.tradingview import COMPONENTS
+
+    at = (now - timedelta(minutes=1)).replace(second=0)
+    said = {
+        "passphrase": "open sesame", "nonce": f"n-{now:%H%M}", "symbol": SYMBOLS[0],
+        "time": at.isoformat().replace("+00:00", "Z"), "direction": "long", "grade": "A+",
+        "score": 7.5, "confidence": 80, "entry": 120.0, "stop": 118.5, "targets": [122.0, 124.0],
+        "components": dict.fromkeys(COMPONENTS, 0.5),
+    }  # fmt: skip
+    return _request("/api/tv-alert", httpMethod="POST", body=json.dumps(said))
 
 
 def _record(cloud: Any) -> dict[str, Any]:

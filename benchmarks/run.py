@@ -19,7 +19,7 @@ from time import perf_counter
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import api, beside, chat, databases, features, graphs, rag, sweeps, ui
+from benchmarks import api, beside, chat, databases, features, graphs, handlers, rag, sweeps, ui
 from benchmarks.figure import Figure
 
 ROOT = Path(__file__).parent.parent
@@ -103,7 +103,7 @@ def main() -> None:
     started = perf_counter()
     rows = [*command_line(), *replay(), *features.figures(DATA), *sweeps.figures(DATA)]
     rows += [*graphs.figures(), *beside.figures(), *rag.figures(), *api.figures()]
-    rows += [*chat.figures(DATA), *ui.figures(), *databases.figures()]
+    rows += [*chat.figures(DATA), *ui.figures(), *databases.figures(), *handlers.figures()]
     table = Table("measure", "value", "unit", "target", "met", box=None)
     for row in rows:
         value = f"{row.value:,.0f}" if row.value >= 1000 else f"{row.value:.3g}"

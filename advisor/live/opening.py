@@ -32,7 +32,7 @@ from advisor.live.history import History, fetched
 from advisor.live.kept_bars import BarsFile, LocalBars
 from advisor.live.loop import Crew, LiveSession, Parts
 from advisor.live.minutes import SessionBars
-from advisor.live.standing import adopt_equity, enter_run, run_of, take_over
+from advisor.live.standing import adopt_equity, enter_run, run_left_open, run_of, take_over
 from advisor.live.telling import Telling
 from advisor.morning_bars import MorningBars
 from advisor.news import open_news
@@ -181,7 +181,8 @@ class Opening:
     def at_the_broker(self) -> Iterator[AtBroker | None]:
         """The run's orders without its minutes, for whoever sends or watches them beside it.
 
-        None where there is no such run yet, or no account. Raises what `open` raises.
+        A run of other settings or code that is in the middle of its session, or holds something, is
+        that run. None where there is none yet, or no account. Raises what `open` raises.
         """
         with ExitStack() as stack:
             telling = self._telling(stack)
@@ -194,23 +195,36 @@ class Opening:
             run_id = run_of(
                 store, request.mode, account.number, request.symbols, self.options, self.settings
             )
+            run_id = run_id or run_left_open(store, request.mode, self.session.date)
             if run_id is None:
                 yield None
                 return
+            watching = self._as_run(store, run_id)
             telemetry = stack.enter_context(
                 open_telemetry(self.settings.telemetry, run_id, store, self.clock)
             )
             deps = dependencies(run_id, self.settings, store, telemetry)
             beside = Advisers(None, None, Bystander())
-            crew = self._crew(store, deps, beside, account, telling, hands_over=False)
+            crew = watching._crew(store, deps, beside, account, telling, hands_over=False)
             assert crew.trading is not None
+            telling.begin(crew.lanes)
             control = self._control()
 
             def obeyed(now: datetime) -> None:
-                symbols, rules = self.request.symbols, deps.rules
+                symbols, rules = watching.request.symbols, deps.rules
                 obey(control, crew.lanes[:1], symbols, rules, store, run_id, now)
 
             yield AtBroker(crew.lanes[0], crew.trading, obeyed)
+            telling.since(crew.lanes, self.clock.now())
+
+    def _as_run(self, store: Store, run_id: str) -> "Opening":
+        """With the watchlist that a run began with, and with the lane of it that trades."""
+        options, lanes = self.options, store.heads(run_id)
+        if "advised" not in lanes and "baseline" in lanes:
+            options = replace(options, analyst="none", validation="off")
+        name = "advised" if "advised" in lanes else "baseline"
+        symbols = store.watchlist(run_id, name) or self.request.symbols
+        return replace(self, request=replace(self.request, symbols=symbols), options=options)
 
     def _telling(self, stack: ExitStack) -> Telling:
         settings = self.settings

@@ -73,6 +73,16 @@ def run_of(
     return runs[-1].run_id if runs and runs[-1].run_id == _name(parts, runs[:-1]) else None
 
 
+def run_left_open(store: Store, kind: str, today: date) -> str | None:
+    """The newest run of a kind, where it cannot be left now: it began today, or holds something.
+
+    Whoever watches over its positions does so under any settings and code: a deployment in the
+    middle of a session opens nothing more, and leaves nothing alone.
+    """
+    runs = [run for run in store.runs() if run.kind == kind][-1:]
+    return runs[0].run_id if runs and _in_the_way(store, runs, today) else None
+
+
 def _parts(
     kind: str, account: str, symbols: Sequence[str], options: ReplayOptions, settings: Settings
 ) -> list[object]:
@@ -89,6 +99,15 @@ def _name(parts: Sequence[object], before: Sequence[Run]) -> str:
 
 def _refuse_to_leave(store: Store, runs: Sequence[Run], today: date) -> None:
     """BadInput where an account cannot be taken over from the run that has it."""
+    if told := _in_the_way(store, runs, today):
+        raise BadInput(
+            f"{told} under other settings, symbols or code; start it again as it was, or wait for "
+            "the next session"
+        )
+
+
+def _in_the_way(store: Store, runs: Sequence[Run], today: date) -> str:
+    """The run that must not be left now, and why; empty where there is none."""
     for run in runs:
         for name in store.heads(run.run_id):
             lane = _as_it_stood(store, run, name)
@@ -98,12 +117,9 @@ def _refuse_to_leave(store: Store, runs: Sequence[Run], today: date) -> None:
             held = slots["quantity"].any() or slots["entry_quantity"].any()
             unfinished = lane.day == today
             if unfinished or (held and run is runs[-1]):
-                raise BadInput(
-                    f"run {run.run_id} "
-                    + (f"began the session of {today}" if unfinished else "still holds a position")
-                    + " under other settings, symbols or code; start it again as it was, or wait "
-                    "for the next session"
-                )
+                why = f"began the session of {today}" if unfinished else "still holds a position"
+                return f"run {run.run_id} {why}"
+    return ""
 
 
 def take_over(store: Store, run_id: str, lanes: Sequence[Lane]) -> None:

@@ -1,7 +1,8 @@
 """Every minute, also after the close: fills booked, stops live, positions agreed with the broker.
 
-The cycle does the same while it runs; this is for when it does not. When the minutes stand still at
-the time to be flat, positions are closed from here.
+The cycle does the same while it runs; this is for when it does not, also because other code was
+deployed in the middle of the session: the cycle then waits for the next one, and what is open is
+watched here. When the minutes stand still at the time to be flat, positions are closed from here.
 """
 
 from datetime import timedelta

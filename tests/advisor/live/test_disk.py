@@ -34,9 +34,9 @@ def in_the_next_wait(stage: Theatre, act: Callable[[], None]) -> None:
     stage.waited_for = once
 
 
-@pytest.mark.parametrize("account", ["answers", "does not answer either"])
+@pytest.mark.parametrize("broker", ["answers", "does not answer either"])
 def test_a_ledger_that_is_locked_while_an_entry_is_decided_loses_nothing(
-    tmp_path: Path, account: str
+    tmp_path: Path, broker: str
 ) -> None:
     with theatre(tmp_path, BUSY) as stage:
 
@@ -48,8 +48,8 @@ def test_a_ledger_that_is_locked_while_an_entry_is_decided_loses_nothing(
             def unlock() -> None:
                 held.execute("ROLLBACK")
                 held.close()
-                if account != "answers":
-                    stage.rest.down.add("/v2/account")
+                if broker != "answers":
+                    stage.rest.down.add("/v2/positions")
 
             in_the_next_wait(stage, unlock)
 
@@ -61,7 +61,7 @@ def test_a_ledger_that_is_locked_while_an_entry_is_decided_loses_nothing(
     assert "is locked by another program" in play.said
     late = [one.plan.blocked_by for one in kept.decisions if one.signal.symbol == "QQQ"]
     # Decided again, in time when only the ledger had failed.
-    assert late[0] == ("" if account == "answers" else "bar_age")
+    assert late[0] == ("" if broker == "answers" else "bar_age")
 
 
 def test_a_disk_that_is_full_for_minutes_loses_nothing(tmp_path: Path) -> None:

@@ -115,6 +115,37 @@ def test_minutes_that_stand_still_are_closed_by_the_monitor(cloud: Cloud) -> Non
     assert not any(getattr(one, "quantity", one) for one in dict(held).values())
 
 
+@pytest.mark.slow
+def test_a_deployment_in_the_middle_of_a_session_leaves_no_position_alone(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until_an_order(cloud)
+    cloud.deliver(TradeExecutor(cloud.given(), cloud.clock))
+    cloud.stage.until(cloud.stage.now + timedelta(minutes=1))
+    for place in ("advisor.live.standing.code_version", "advisor.code_version"):
+        monkeypatch.setattr(place, lambda: "other code")
+    cycle = LiveCycle(cloud.given(), cloud.clock)
+    with pytest.raises(BadInput, match="began the session of 2025-03-12 under other"):
+        cloud.tick(cycle)
+    monitor = PositionMonitor(cloud.given(), cloud.clock)
+    told = monitor(scheduled(cloud.stage.now), Context())
+    assert (told["outcome"], told["positions"]) == ("agreed", 1)
+    cloud.s3.put_object(Bucket="archive", Key="control/HALT", Body=b"")  # still obeyed
+    monitor(scheduled(cloud.stage.now), Context())
+    cloud.at(cloud.stage.session.minutes - 3)
+    monitor(scheduled(cloud.stage.now), Context())
+    cloud.stage.until(cloud.stage.now + timedelta(minutes=1.5))
+    assert monitor(scheduled(cloud.stage.now), Context())["positions"] == 0
+    assert cloud.stage.rest.exchange.positions == {}
+    with cloud.store() as store:
+        (run,) = store.runs()
+        end = cloud.stage.now + timedelta(minutes=5)
+        changes = store.risk_changes(run.run_id, "advised", as_of=end)
+        assert store.trades(run.run_id, "advised", as_of=end)
+        assert store.verify_chain(run.run_id).intact
+    assert "HALTED" in [one.state for one in changes]
+
+
 def test_before_anything_is_traded_there_is_nothing_to_watch(cloud: Cloud, tmp_path: Path) -> None:
     cloud.at(1)
     told = PositionMonitor(cloud.given(), cloud.clock)(scheduled(cloud.stage.now), Context())

@@ -92,8 +92,7 @@ class Fate:
         self._left = self.random.randint(1, 120) if self.random.random() < chance else None
         try:
             answer = work()
-        except (Killed, AdvisorError) as error:
-            print(what, repr(error)[:200])
+        except (Killed, AdvisorError):
             self.met[f"{what} died"] = self.met.get(f"{what} died", 0) + 1
             return False
         finally:
@@ -278,10 +277,8 @@ def _compare(made: Store, again: Store) -> None:
     for lane in ("market", "baseline", "placebo"):
         assert heads[0][lane] == heads[1][lane], lane
     for lane in LANES:
-        rows = (
-            made.cycles(ours.run_id, lane, as_of=EVER), again.cycles(theirs.run_id, lane, as_of=EVER)
-        )  # fmt: skip
-        assert same_rows(*rows), lane
+        rows = made.cycles(ours.run_id, lane, as_of=EVER)
+        assert same_rows(rows, again.cycles(theirs.run_id, lane, as_of=EVER)), lane
     for name in RECORDS:
         one = _sorted(getattr(made, name)(ours.run_id, "advised", as_of=EVER))
         other = _sorted(getattr(again, name)(theirs.run_id, "advised", as_of=EVER))
