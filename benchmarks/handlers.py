@@ -6,7 +6,6 @@ a history of SESSIONS sessions, 30 symbols by the minute, because a call must no
 with every day that a run is old. Where pgserver or moto is missing, the rows are left out.
 """
 
-import importlib
 import json
 import os
 import socket
@@ -39,7 +38,6 @@ FUNCTIONS = (
     "premarket", "live_cycle", "market_analysis", "trade_executor", "position_monitor", "nightly",
     "api", "webhook",
 )  # fmt: skip
-_CLASSES = {name: "".join(map(str.capitalize, name.split("_"))) for name in FUNCTIONS}
 
 
 def figures() -> Iterator[Figure]:
@@ -213,7 +211,7 @@ def _cold(name: str, cloud: Any, environment: dict[str, str], event: Any) -> flo
             "event": event(),
         }
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.handlers", "--cold", name],
+            [sys.executable, "-m", "benchmarks.cold_start", name],
             input=json.dumps(told), capture_output=True, text=True, cwd=ROOT, check=False,
         )  # fmt: skip
         if done.returncode:
@@ -222,46 +220,6 @@ def _cold(name: str, cloud: Any, environment: dict[str, str], event: Any) -> flo
         print(f"{name}: {seconds} s, {answer[:150]}", file=sys.stderr)
         took.append(float(seconds))
     return statistics.median(took)
-
-
-class _Still:
-    """A clock that stands: a first call has nothing to wait for."""
-
-    def __init__(self, now: str) -> None:
-        self._now = datetime.fromisoformat(now)
-
-    def now(self) -> datetime:
-        return self._now
-
-    def monotonic(self) -> float:
-        return perf_counter()
-
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError(f"a first call waits {seconds} s")
-
-    def wait(self, event: Any, until: datetime) -> None:  # noqa: ARG002
-        raise AssertionError(f"a first call waits until {until}")
-
-
-class _Time:
-    """As much of Lambda's context as handlers look at."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 900_000
-
-
-def _start(name: str, told: dict[str, Any]) -> str:
-    """A container's first call; its seconds, and what it answered."""
-    clock: Any = _Still(told["now"])
-    started = perf_counter()
-    module = importlib.import_module(f"infra.handlers.{name}")
-    from infra.handlers.given import Given
-
-    given = Given(told["environment"], Path(told["folder"]) / f"cold-{os.getpid()}")
-    function = getattr(module, _CLASSES[name])
-    made = function(given) if name == "api" else function(given, clock)
-    answer = made(told["event"], _Time())
-    return f"{perf_counter() - started:.3f} {json.dumps(answer, default=str)}"
 
 
 def _request(path: str, **more: Any) -> dict[str, Any]:
@@ -311,7 +269,7 @@ def _alert(now: datetime) -> dict[str, Any]:
 
     at = (now - timedelta(minutes=1)).replace(second=0)
     said = {
-        "passphrase": "open sesame", "nonce": f"n-{now:%H%M}", "symbol": SYMBOLS[0],
+        "passphrase": "open sesame", "nonce": f"{now:%Y%m%dT%H%M%S}", "symbol": SYMBOLS[0],
         "time": at.isoformat().replace("+00:00", "Z"), "direction": "long", "grade": "A+",
         "score": 7.5, "confidence": 80, "entry": 120.0, "stop": 118.5, "targets": [122.0, 124.0],
         "components": dict.fromkeys(COMPONENTS, 0.5),
@@ -494,8 +452,6 @@ def _post(place: str) -> None:
 if __name__ == "__main__":
     if "--inside" in sys.argv:
         print(json.dumps(_inside()))
-    elif "--cold" in sys.argv:
-        print(_start(sys.argv[-1], json.load(sys.stdin)))
     else:
         for row in figures():
             print(f"{row.name}: {row.value:,.3g} {row.unit} (target {row.target})")

@@ -35,7 +35,7 @@ def open_telemetry(
     from advisor.telemetry.recorder import Recorder
 
     registry = CollectorRegistry()
-    if store is not None:
+    if store is not None and settings.metrics_port:  # else nobody could ask for them
         from advisor.api.view import LedgerView
         from advisor.telemetry.from_ledger import LedgerCollector
         from tools.store.paging import Pages
