@@ -6,7 +6,6 @@ the figures. Without pgserver they are left out and named.
 
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,26 +18,20 @@ from time import perf_counter
 import numpy as np
 
 from benchmarks.figure import Figure
+from benchmarks.fresh import measured
 from quant_core.bars import BarSeries
 from quant_core.calendar import to_minute
 from quant_core.cycles import CycleRows
 from tools.market.lake import import_bars
 from tools.store import Store
 
-ROOT = Path(__file__).parent.parent
 OPEN = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
 BARS, YEARS = 2_500_000, 10
 
 
 def figures() -> Iterator[Figure]:
     """Every figure, from a fresh process."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.databases", "--inside"],
-        capture_output=True, text=True, cwd=ROOT, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise SystemExit(f"the benchmark of databases failed:\n{done.stderr}")
-    found: dict[str, float] = json.loads(done.stdout)
+    found = measured("benchmarks.databases")
     yield Figure("lake: 2.5 million bars imported", found["lake"], "s", "≤ 60")
     if "cycle" not in found:
         print("no pgserver: the PostgreSQL rows are left out", file=sys.stderr)

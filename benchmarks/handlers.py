@@ -25,9 +25,9 @@ from urllib.request import Request, urlopen
 import numpy as np
 
 from benchmarks.figure import Figure
+from benchmarks.fresh import ROOT, measured
 from benchmarks.ledgers import trading_session
 
-ROOT = Path(__file__).parent.parent
 DAY = date(2025, 3, 12)
 SESSIONS = 60
 SYMBOLS = tuple(f"S{number:02}" for number in range(30))
@@ -45,13 +45,7 @@ def figures() -> Iterator[Figure]:
     if find_spec("pgserver") is None or find_spec("moto") is None:
         print("no pgserver or no moto: the functions' rows are left out", file=sys.stderr)
         return
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.handlers", "--inside"],
-        capture_output=True, text=True, cwd=ROOT, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise SystemExit(f"the benchmark of the functions failed:\n{done.stderr}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    found = measured("benchmarks.handlers")
     what = f"30 symbols, {SESSIONS} sessions in the ledger"
     yield Figure(f"Lambda: a warm live cycle, {what}", found["cycle"], "ms", "≤ 300")
     yield Figure("the same, 95th percentile", found["cycle_95"], "ms", "-")

@@ -20,13 +20,13 @@ import numpy as np
 import psutil
 
 from benchmarks.figure import Figure
+from benchmarks.fresh import ROOT, measured
 from rag.documents import Document
 from rag.embedded import EmbeddedIndex
 from rag.index import Filters
 from rag.ledger import of_ledger
 from tools.embed.lexical import LexicalEmbedder
 
-ROOT = Path(__file__).parent.parent
 DOCUMENTS = 100_000
 QUERIES = 200
 ALWAYS = datetime(2100, 1, 1, tzinfo=UTC)
@@ -43,13 +43,7 @@ ASKED = (
 
 def figures() -> list[Figure]:
     """All figures, from a fresh process."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.rag", "--inside"],
-        capture_output=True, text=True, cwd=ROOT, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise SystemExit(f"benchmarks.rag failed:\n{done.stderr}")
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = measured("benchmarks.rag")
     return [
         Figure("rag: index 100,000 documents, lexical", found["build"], "s", "≤ 180"),
         Figure("rag: the same, processor time", found["worked"], "s", "≤ 180"),
